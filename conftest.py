@@ -1,0 +1,2 @@
+# At the root, so that pytest loads the runner for pages and tests alike.
+pytest_plugins = ["tests.runner"]
