@@ -30,7 +30,7 @@ from markdown_it import MarkdownIt
 from pymdownx.snippets import SnippetMissingError, SnippetPreprocessor
 
 ROOT = Path(__file__).resolve().parent.parent
-COMPUTING = ("keras", "matplotlib", "numpy", "tensorflow")  # what can change a lesson's outputs
+COMPUTING = ("tensorflow", "keras", "numpy", "matplotlib")  # what can change a lesson's outputs
 EXECUTORS = ("tests/worker.py", "tests/matplotlibrc", "docs/assets/css/colors.css")  # likewise
 RECORD, LINE, SECONDS = "run.json", "run.txt", "run-seconds.txt"
 
@@ -158,7 +158,9 @@ def read_blocks(lesson: Lesson) -> list[Block]:
             raise LessonError(f"{page}:{line}: {error}") from None
         expected = list(regions)[len(blocks)] if len(blocks) < len(regions) else "none"
         if include["region"] != expected:
-            raise LessonError(f"{page}:{line}: shows region '{include['region']}', the program's next one is '{expected}'")
+            raise LessonError(
+                f"{page}:{line}: shows region '{include['region']}', the program's next one is '{expected}'"
+            )
         blocks.append(Block(expected, code, line, regions[expected][0]))
     for region in list(regions)[len(blocks) :]:
         raise LessonError(f"{lesson.shown}:{regions[region][0]}: region '{region}' is shown on no page")
@@ -220,7 +222,13 @@ def stale(lesson: Lesson) -> str | None:
     found = outputs(lesson.store)
     for name in sorted(kept.keys() | found.keys()):
         if kept.get(name) != found.get(name):
-            fault = "is missing" if name not in found else "was edited by hand" if name in kept else "was not made by the run"
+            fault = (
+                "is missing"
+                if name not in found
+                else "was edited by hand"
+                if name in kept
+                else "was not made by the run"
+            )
             return f"{shown.removesuffix(RECORD)}{name}:1: {fault}"
     return None
 
@@ -228,7 +236,8 @@ def stale(lesson: Lesson) -> str | None:
 def write_record(lesson: Lesson, folder: Path, ran_on: dict[str, str], seconds: dict[str, float]) -> None:
     """Complete a run's `folder` with its record and the two lines that pages include."""
     total = sum(seconds.values())
-    names = " · ".join(f"{package} {version}" for package, version in ran_on.items())
+    spelling = {"tensorflow": "TensorFlow", "numpy": "NumPy"}
+    names = ", ".join(f"{spelling.get(name, name.title())} {version}" for name, version in ran_on.items())
     (folder / LINE).write_text(f"Ran on {names} in {total:.0f} s.\n", "utf-8")
     (folder / SECONDS).write_text(f"{total:.0f} seconds\n", "utf-8")
     record = {"inputs": inputs(lesson), "ran_on": ran_on, "seconds": seconds, "outputs": outputs(folder)}
@@ -305,7 +314,7 @@ def prose(text: str, lesson: Lesson) -> str:
         rf'^--8<-- "({store}[^"]*)"$', lambda m: (lesson.root / m[1]).read_text("utf-8").rstrip(), text, flags=re.M
     )
     text = re.sub(r"^/// \w+ \| (.*)(?:\n +\w+: .*)*$", r"**\1**\n", text, flags=re.M)
-    text = re.sub(r"^///.*$", "", text, flags=re.M)
+    text = re.sub(r"^///.*$|\{\.gate-\w+\}", "", text, flags=re.M)
     for macro, (light, _) in equation_colours(lesson.root).items():
         text = re.sub(rf"\\{macro}\{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}", rf"{{\\color{{{light}}}{{\1}}}}", text)
     return absolute_links(text, lesson).strip()
@@ -323,7 +332,14 @@ def colours(root: Path = ROOT) -> dict[str, tuple[str, str]]:
 
 def equation_colours(root: Path) -> dict[str, tuple[str, str]]:
     """The macros that colour a symbol in an equation, as docs/assets/js/math.js defines them."""
-    gates = {"forget": "forget", "inp": "input", "cand": "candidate", "out": "output", "cell": "cell", "hidden": "hidden"}
+    gates = {
+        "forget": "forget",
+        "inp": "input",
+        "cand": "candidate",
+        "out": "output",
+        "cell": "cell",
+        "hidden": "hidden",
+    }
     return {macro: colours(root)[gate] for macro, gate in gates.items()}
 
 
@@ -368,15 +384,16 @@ def write_downloads(lesson: Lesson) -> None:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("command", choices=("stale", "verify", "downloads", "run"))
-    parser.add_argument("names", nargs="*", metavar="lesson", help="such as recurrent/lstm; the default is every lesson")
+    parser.add_argument(
+        "names", nargs="*", metavar="lesson", help="such as recurrent/lstm; the default is every lesson"
+    )
     parser.add_argument("--rerun", action="store_true", help="execute also what is fresh")
     options = parser.parse_args()
     try:
-        lessons = find_lessons()
-        unknown = set(options.names) - {lesson.name for lesson in lessons}
-        if unknown:
-            raise LessonError(f"snippets/{min(unknown)}.py:1: there is no such lesson")
-        lessons = [lesson for lesson in lessons if not options.names or lesson.name in options.names]
+        lessons = [Lesson(name) for name in options.names] or find_lessons()
+        for lesson in lessons:
+            if not lesson.program.exists():
+                raise LessonError(f"{lesson.shown}:1: there is no such lesson")
         reasons = {lesson: stale(lesson) for lesson in lessons}
         if options.command == "run":
             chosen = [lesson for lesson in lessons if options.rerun or options.names or reasons[lesson]]

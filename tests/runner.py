@@ -1,6 +1,6 @@
 """Run the pages: pytest-markdown-docs finds the blocks, one fresh process a page runs them, the store keeps the result.
 
-    pytest --markdown-docs docs/recurrent/lstm.md
+pytest --markdown-docs docs/recurrent/lstm.md
 """
 
 import contextlib
@@ -112,8 +112,8 @@ class Run:
         with self.process:  # waits, and closes the pipes
             pass
         if len(self.seconds) == len(self.blocks):
-            ran_on = {"Python": ".".join(map(str, sys.version_info[:2]))}
-            ran_on |= {name: importlib.metadata.version(name) for name in COMPUTING}
+            ran_on = {name: importlib.metadata.version(name) for name in COMPUTING}
+            ran_on["python"] = ".".join(map(str, sys.version_info[:2]))
             lessons.write_record(self.lesson, self.folder, ran_on, self.seconds)
             lessons.swap(self.folder, self.lesson.store)
         else:
@@ -191,6 +191,7 @@ def pytest_addoption(parser):
     parser.addini("block_seconds", "how long one block of a lesson may run", default="300")
 
 
+@pytest.hookimpl(trylast=True)  # after the terminal reporter
 def pytest_configure(config):
     PageRunner.limit = float(config.getini("block_seconds"))
     terminal = config.pluginmanager.get_plugin("terminalreporter")
@@ -203,6 +204,7 @@ def pytest_configure(config):
 def pytest_report_teststatus(report):
     if report.passed and report.when == "call" and ".md::" in report.nodeid:
         return "passed", "", "PASSED"  # the runner's own lines tell the progress
+    return None
 
 
 def pytest_sessionfinish():

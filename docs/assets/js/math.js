@@ -10,7 +10,7 @@ const macros = Object.fromEntries(
 const options = {
   macros,
   output: "htmlAndMathml", // MathML is what a screen reader speaks
-  throwOnError: false, // a wrong equation shows its source in red
+  throwOnError: false, // a wrong equation shows its source, framed by site.css
   strict: (code) => (code === "htmlExtension" ? "ignore" : "warn"),
   trust: ({ command }) => command === "\\htmlClass",
 };

@@ -1,0 +1,394 @@
+# --8<-- [start:imports]
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+keras.utils.set_random_seed(0)
+assert tf.keras.layers.LSTM is layers.LSTM  # two names for one class
+# --8<-- [end:imports]
+
+
+# --8<-- [start:forgetting]
+def sigmoid(a):
+    """Logistic function; written with tanh, it cannot overflow."""
+    return 0.5 + 0.5 * np.tanh(0.5 * a)
+
+
+print("b_f    kept per step    half-life in steps")
+for b_f in (0, 1, 3, 5):
+    kept = sigmoid(b_f)
+    print(f"{b_f:3d} {kept:16.3f} {np.log(0.5) / np.log(kept):21.1f}")
+
+assert (
+    sigmoid(1) ** 100 < 1e-13
+)  # the default: nothing is left after 100 steps
+assert sigmoid(5) ** 100 > 0.5  # a large bias: more than half is left
+# --8<-- [end:forgetting]
+
+# --8<-- [start:by-hand]
+h, c, x = 0.2, 0.8, 0.5  # h[t-1], c[t-1], x[t]
+W = {  # each pair of weights acts on [h, x]
+    "f": [0.3, 0.6],
+    "i": [-0.4, 0.9],
+    "c": [0.7, -0.5],
+    "o": [0.2, 0.8],
+}
+b = {"f": 1.0, "i": 0.0, "c": 0.1, "o": -0.3}
+
+a = {}
+for gate, (w_h, w_x) in W.items():
+    a[gate] = w_h * h + w_x * x + b[gate]
+    print(f"a_{gate}  = {w_h}·{h} + {w_x}·{x} + {b[gate]} = {a[gate]:.2f}")
+
+f, i, o = sigmoid(a["f"]), sigmoid(a["i"]), sigmoid(a["o"])
+c_tilde = np.tanh(a["c"])
+print(f"f    = σ({a['f']:.2f}) = {f:.4f}")
+print(f"i    = σ({a['i']:.2f}) = {i:.4f}")
+print(f"c̃    = tanh({a['c']:.2f}) = {c_tilde:.4f}")
+print(f"o    = σ({a['o']:.2f}) = {o:.4f}")
+
+c_new = f * c + i * c_tilde
+h_new = o * np.tanh(c_new)
+print(f"c[t] = {f:.4f}·{c} + {i:.4f}·{c_tilde:.4f} = {c_new:.4f}")
+print(f"h[t] = {o:.4f}·tanh({c_new:.4f}) = {h_new:.4f}")
+assert f > 0.75  # most of the state is kept …
+assert abs(i * c_tilde) < 0.01  # … and next to nothing is written
+# --8<-- [end:by-hand]
+
+
+# --8<-- [start:step]
+def lstm_step(x, h, c, W, b):
+    """x (features,), h, c (units,), W[gate] (units, units + features)."""
+    hx = np.concatenate([h, x])  # (units + features,)
+    f = sigmoid(W["f"] @ hx + b["f"])
+    i = sigmoid(W["i"] @ hx + b["i"])
+    c_tilde = np.tanh(W["c"] @ hx + b["c"])
+    o = sigmoid(W["o"] @ hx + b["o"])
+    c = f * c + i * c_tilde
+    h = o * np.tanh(c)
+    return h, c
+
+
+W_one = {gate: np.array([W[gate]]) for gate in "fico"}  # (1, 2)
+b_one = {gate: np.array([b[gate]]) for gate in "fico"}  # (1,)
+x_one, h_one, c_one = np.array([x]), np.array([h]), np.array([c])  # (1,)
+h_step, c_step = lstm_step(x_one, h_one, c_one, W_one, b_one)
+assert abs(h_step[0] - h_new) < 1e-15
+assert abs(c_step[0] - c_new) < 1e-15
+# --8<-- [end:step]
+
+
+# --8<-- [start:layer]
+def lstm(x, kernel, recurrent_kernel, bias):
+    """x (batch, timesteps, features) -> h, c, f, i, c_tilde, o of each step.
+
+    Each of the six is (batch, timesteps, units).
+    """
+    units = recurrent_kernel.shape[0]
+    h = c = np.zeros((x.shape[0], units), x.dtype)
+    steps = []
+    for t in range(x.shape[1]):
+        a = (
+            x[:, t] @ kernel + h @ recurrent_kernel + bias
+        )  # (batch, 4 * units)
+        i, f, c_tilde, o = np.split(a, 4, axis=1)  # Keras' order
+        i, f, c_tilde, o = (
+            sigmoid(i),
+            sigmoid(f),
+            np.tanh(c_tilde),
+            sigmoid(o),
+        )
+        c = f * c + i * c_tilde
+        h = o * np.tanh(c)
+        steps.append((h, c, f, i, c_tilde, o))
+    return np.stack(steps, axis=2)  # (6, batch, timesteps, units)
+
+
+# --8<-- [end:layer]
+
+
+# --8<-- [start:parity]
+def largest_difference(batch, timesteps, features, units, dtype):
+    """NumPy against a Keras layer with random weights, on random input."""
+    layer = layers.LSTM(
+        units, return_sequences=True, return_state=True, dtype=dtype
+    )
+    layer.build((batch, timesteps, features))
+    rng = np.random.default_rng(0)
+    kernel, recurrent_kernel, bias = layer.get_weights()
+    bias += rng.uniform(-0.5, 0.5, bias.shape).astype(dtype)  # not only 0, 1
+    layer.set_weights([kernel, recurrent_kernel, bias])
+
+    x = rng.uniform(-1, 1, (batch, timesteps, features)).astype(dtype)
+    h_keras, _, last_c = (np.asarray(value) for value in layer(x))
+    h, c, *_ = lstm(x, kernel, recurrent_kernel, bias)
+    return max(abs(h - h_keras).max(), abs(c[:, -1] - last_c).max())
+
+
+shapes = [(1, 1, 1, 1), (2, 7, 3, 5), (5, 50, 2, 16), (3, 200, 8, 4)]
+print("batch timesteps features units      float32   float64")
+for batch, timesteps, features, units in shapes:
+    shape = (batch, timesteps, features, units)
+    single = largest_difference(*shape, "float32")
+    double = largest_difference(*shape, "float64")
+    print(f"{batch:5d} {timesteps:9d} {features:8d} {units:5d}", end="   ")
+    print(f"{single:10.0e} {double:9.0e}")
+    assert single < 1e-6
+    assert double < 1e-12
+# --8<-- [end:parity]
+
+# --8<-- [start:split]
+units, features = 4, 8
+rng = np.random.default_rng(1)
+x_t, h_t, c_t = rng.normal(size=8), rng.normal(size=4), rng.normal(size=4)
+cell = layers.LSTMCell(units, dtype="float64")  # one step of the layer
+cell.build((1, features))
+kernel, recurrent_kernel, bias = cell.get_weights()
+
+# [h, x] meets the recurrent rows first, then the input rows.
+blocks = np.split(np.concatenate([recurrent_kernel, kernel]), 4, axis=1)
+W = {gate: block.T for gate, block in zip("ifco", blocks, strict=True)}
+b = dict(zip("ifco", np.split(bias, 4), strict=True))
+print({gate: W[gate].shape for gate in "fico"})
+
+together = [W[gate] @ np.concatenate([h_t, x_t]) + b[gate] for gate in "ifco"]
+apart = np.split(x_t @ kernel + h_t @ recurrent_kernel + bias, 4)
+assert np.abs(np.subtract(together, apart)).max() < 1e-14
+
+_, (h_keras, c_keras) = cell(x_t[None], [h_t[None], c_t[None]])
+h_step, c_step = lstm_step(x_t, h_t, c_t, W, b)
+assert abs(h_step - np.asarray(h_keras)[0]).max() < 1e-12
+assert abs(c_step - np.asarray(c_keras)[0]).max() < 1e-12
+# --8<-- [end:split]
+
+# --8<-- [start:parameters]
+model = keras.Sequential(
+    [
+        keras.Input((10, 1)),  # (timesteps, features)
+        layers.LSTM(50, return_sequences=True),
+        layers.LSTM(50),
+        layers.Dense(1),
+    ]
+)
+model.summary()
+
+
+def lstm_parameters(units, features):
+    """Four blocks of weights for [h, x] and of biases."""
+    return 4 * (units * (units + features) + units)
+
+
+assert [layer.count_params() for layer in model.layers] == [
+    10_400,
+    20_200,
+    51,
+]
+assert lstm_parameters(50, 1) == 10_400
+assert lstm_parameters(50, 50) == 20_200
+assert model.count_params() == 30_651
+# --8<-- [end:parameters]
+
+
+# --8<-- [start:task]
+def sample_and_hold(sequences, timesteps, seed):
+    """x (sequences, timesteps, 2): value and flag; y (…, 1): what to hold."""
+    rng = np.random.default_rng(seed)
+    value = rng.uniform(-1, 1, (sequences, timesteps))
+    flag = rng.random((sequences, timesteps)) < 0.1
+    flag[:, 0] = True  # there is always something to remember
+    last = np.where(flag, np.arange(timesteps), 0)
+    last = np.maximum.accumulate(last, axis=1)  # index of the last flag
+    y = np.take_along_axis(value, last, axis=1)
+    x = np.stack([value, flag], axis=2)
+    return x.astype("float32"), y[..., None].astype("float32")
+
+
+x_train, y_train = sample_and_hold(2000, 40, seed=1)
+x_test, y_test = sample_and_hold(500, 40, seed=2)
+
+shown = 3  # the test sequence that the page prints and draws
+print("value  flag  target")
+for (value, flag), (target,) in zip(x_test[shown, :6], y_test[shown, :6]):
+    print(f"{value:5.2f} {flag:5.0f} {target:7.2f}")
+# --8<-- [end:task]
+
+
+# --8<-- [start:rules]
+def mse(prediction):
+    """Mean squared error on the test sequences."""
+    return float(np.mean((prediction - y_test) ** 2))
+
+
+def last_ten(x):
+    """The last ten inputs at each step (zeros before the start), and a 1."""
+    x = np.pad(x, ((0, 0), (9, 0), (0, 0)))
+    x = np.lib.stride_tricks.sliding_window_view(x, 10, axis=1)
+    x = x.reshape(*x.shape[:2], 20)
+    return np.pad(x, ((0, 0), (0, 0), (0, 1)), constant_values=1)
+
+
+weights, *_ = np.linalg.lstsq(
+    last_ten(x_train).reshape(-1, 21), y_train.reshape(-1, 1)
+)
+rows = {  # name: (parameters, errors)
+    "always zero": (0, [mse(0)]),
+    "repeat the value": (0, [mse(x_test[..., :1])]),
+    "linear, last ten": (21, [mse(last_ten(x_test) @ weights)]),
+}
+# --8<-- [end:rules]
+
+
+# --8<-- [start:train]
+def train(layer, units, learning_rate, seed):
+    """Return a trained model and its mean squared error."""
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [
+            keras.Input((None, 2)),
+            layer(units, return_sequences=True),
+            layers.Dense(1),
+        ]
+    )
+    model.compile(keras.optimizers.Adam(learning_rate), "mse")
+    model.fit(x_train, y_train, batch_size=64, epochs=15, verbose=0)
+    return model, model.evaluate(x_test, y_test, verbose=0)
+
+
+cells = {  # each with the better learning rate of 0.02 and 0.05
+    "SimpleRNN(3)": (layers.SimpleRNN, 3, 0.05),
+    "SimpleRNN(8)": (layers.SimpleRNN, 8, 0.02),
+    "LSTM(1)": (layers.LSTM, 1, 0.05),
+}
+for name, cell in cells.items():
+    runs = [train(*cell, seed) for seed in range(4)]
+    rows[name] = runs[0][0].count_params(), [error for _, error in runs]
+
+print("                  parameters   mean squared error (best to worst)")
+for name, (parameters, errors) in rows.items():
+    print(f"{name:17} {parameters:10d} {np.mean(errors):10.4f}", end="")
+    print(
+        f"   ({min(errors):.4f} to {max(errors):.4f})" if errors[1:] else ""
+    )
+# --8<-- [end:train]
+
+# --8<-- [start:verdict]
+mean = {name: np.mean(errors) for name, (_, errors) in rows.items()}
+assert max(rows["LSTM(1)"][1]) < 0.01
+assert mean["SimpleRNN(8)"] > 3 * mean["LSTM(1)"]
+assert mean["SimpleRNN(3)"] > 10 * mean["LSTM(1)"]
+assert mean["linear, last ten"] > 0.8 * mean["always zero"]
+# --8<-- [end:verdict]
+
+# --8<-- [start:inside]
+flagged = x_test[..., 1] == 1  # (500, 40)
+print("      forget gate f   input gate i    written |i·c̃|")
+print("seed   flag  other     flag  other      flag  other")
+for seed, (model, _) in enumerate(runs):
+    states = lstm(x_test, *model.layers[0].get_weights())
+    h, c, f, i, c_tilde, o = states[..., 0]  # the only unit: each (500, 40)
+    h_keras = np.asarray(model.layers[0](x_test))[..., 0]
+    assert abs(h - h_keras).max() < 1e-5
+
+    means = [
+        (v[flagged].mean(), v[~flagged].mean())
+        for v in (f, i, abs(i * c_tilde))
+    ]
+    print(
+        f"{seed:4d}",
+        *(f"{flag:6.2f} {other:6.2f}  " for flag, other in means),
+    )
+    (f_flag, f_other), _, (written_flag, written_other) = means
+    assert f_flag < 0.6 < 0.85 < f_other
+    assert written_flag > 4 * written_other
+# --8<-- [end:inside]
+
+# --8<-- [start:hold]
+FORGET, INPUT, HIDDEN = "#cc2200", "#0867e7", "#00475b"  # as in the equations
+
+model, _ = min(runs, key=lambda run: run[1])
+kernel, recurrent_kernel, bias = model.layers[0].get_weights()
+states = lstm(x_test[[shown]], kernel, recurrent_kernel, bias)
+h, c, f, i, c_tilde, o = states[:, 0, :, 0]  # each (40,)
+
+fig, axes = plt.subplots(3, 1, figsize=(5.2, 5.6), sharex=True)
+steps, flags = np.arange(40), np.flatnonzero(flagged[shown])
+value = x_test[shown, :, 0]
+axes[0].plot(steps, value, ".", alpha=0.5, label="value")
+axes[0].plot(flags, value[flags], "o", color=INPUT, label="with a flag")
+axes[1].plot(steps, f, ".-", color=FORGET, label="forget gate: kept")
+axes[1].plot(
+    steps, abs(i * c_tilde), ".--", color=INPUT, label="input: written"
+)
+axes[2].plot(steps, y_test[shown], linewidth=6, alpha=0.3, label="target")
+axes[2].plot(steps, model(x_test[[shown]])[0], color=HIDDEN, label="output")
+for axis, title in zip(axes, ["comes in", "gates", "remembered"]):
+    for flag in flags:
+        axis.axvline(flag, linestyle=":", alpha=0.5)
+    axis.set_title(title, loc="left")
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
+axes[2].set_xlabel("time step")
+plt.show()
+# --8<-- [end:hold]
+
+# --8<-- [start:order]
+x = np.random.default_rng(2).normal(size=(8, 20, 3))
+layer = layers.LSTM(5, return_sequences=True, dtype="float64")
+h_keras = np.asarray(layer(x))
+
+
+def swap(weights):
+    """The same blocks as forget, input, candidate, output."""
+    i, f, c, o = np.split(weights, 4, axis=-1)
+    return np.concatenate([f, i, c, o], axis=-1)
+
+
+weights = layer.get_weights()
+right = abs(lstm(x, *weights)[0] - h_keras).max()
+wrong = abs(lstm(x, *map(swap, weights))[0] - h_keras).max()
+print(f"input, forget, candidate, output: off by {right:.0e}")
+print(f"forget, input, candidate, output: off by {wrong:.2f}")
+assert right < 1e-12
+assert wrong > 0.05
+# --8<-- [end:order]
+
+# --8<-- [start:bias]
+seven = keras.initializers.Constant(7)
+layer = layers.LSTM(2, bias_initializer=seven)
+layer.build((1, 1, 1))
+print("input, forget, candidate, output:", layer.get_weights()[2])
+assert layer.get_weights()[2].tolist() == [7, 7, 1, 1, 7, 7, 7, 7]
+# --8<-- [end:bias]
+
+# --8<-- [start:starter-longer]
+x_long, y_long = sample_and_hold(200, 400, seed=3)  # ten times as long
+print("shape of the long sequences:", x_long.shape)
+# --8<-- [end:starter-longer]
+
+# --8<-- [start:solution-longer]
+short = model.evaluate(x_test, y_test, verbose=0)
+long = model.evaluate(x_long, y_long, verbose=0)
+print(f"mean squared error: {short:.4f} on 40 steps, {long:.4f} on 400 steps")
+assert long < 5 * short
+# --8<-- [end:solution-longer]
+
+# --8<-- [start:starter-no-forget]
+held_kernel, held_recurrent, held_bias = model.layers[0].get_weights()
+print("bias:", held_bias.round(2))  # input, forget, candidate, output
+# --8<-- [end:starter-no-forget]
+
+# --8<-- [start:solution-no-forget]
+held_kernel[:, 1] = held_recurrent[:, 1] = 0  # h and x say nothing …
+held_bias[1] = 50  # … and σ(50) is 1 in float32
+
+h_learnt, *_ = lstm(x_test, kernel, recurrent_kernel, bias)
+h_held, _, f_held, *_ = lstm(x_test, held_kernel, held_recurrent, held_bias)
+assert f_held.min() == 1
+
+dense, offset = model.layers[1].get_weights()
+learnt, held = mse(h_learnt @ dense + offset), mse(h_held @ dense + offset)
+print(f"mean squared error with the learnt forget gate: {learnt:.4f}")
+print(f"mean squared error with the gate held at 1:     {held:.4f}")
+assert held > 20 * learnt
+# --8<-- [end:solution-no-forget]
