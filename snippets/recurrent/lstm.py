@@ -30,7 +30,7 @@ h, c, x = 0.2, 0.8, 0.5  # h[t-1], c[t-1], x[t]
 W = {  # each pair of weights acts on [h, x]
     "f": [0.3, 0.6],
     "i": [-0.4, 0.9],
-    "c": [0.7, -0.5],
+    "c": [0.7, 1.2],
     "o": [0.2, 0.8],
 }
 b = {"f": 1.0, "i": 0.0, "c": 0.1, "o": -0.3}
@@ -51,8 +51,7 @@ c_new = f * c + i * c_tilde
 h_new = o * np.tanh(c_new)
 print(f"c[t] = {f:.4f}·{c} + {i:.4f}·{c_tilde:.4f} = {c_new:.4f}")
 print(f"h[t] = {o:.4f}·tanh({c_new:.4f}) = {h_new:.4f}")
-assert f > 0.75  # most of the state is kept …
-assert abs(i * c_tilde) < 0.01  # … and next to nothing is written
+assert 0.75 < f < 0.85  # about four fifths of the state are kept
 # --8<-- [end:by-hand]
 
 
@@ -245,14 +244,17 @@ def train(layer, units, learning_rate, seed):
     return model, model.evaluate(x_test, y_test, verbose=0)
 
 
-cells = {  # each with the better learning rate of 0.02 and 0.05
+cells = {  # name: (layer, units, learning rate)
     "SimpleRNN(3)": (layers.SimpleRNN, 3, 0.05),
     "SimpleRNN(8)": (layers.SimpleRNN, 8, 0.02),
     "LSTM(1)": (layers.LSTM, 1, 0.05),
 }
+trained = {}  # name: one model for each of four seeds
 for name, cell in cells.items():
     runs = [train(*cell, seed) for seed in range(4)]
-    rows[name] = runs[0][0].count_params(), [error for _, error in runs]
+    trained[name] = [model for model, _ in runs]
+    parameters = trained[name][0].count_params()
+    rows[name] = parameters, [error for _, error in runs]
 
 print("                  parameters   mean squared error (best to worst)")
 for name, (parameters, errors) in rows.items():
@@ -268,71 +270,84 @@ assert mean["SimpleRNN(3)"] > 10 * mean["LSTM(1)"]
 assert mean["linear, last ten"] > 0.8 * mean["always zero"]
 # --8<-- [end:verdict]
 
-# --8<-- [start:inside]
+# --8<-- [start:age]
 flagged = x_test[..., 1] == 1  # (500, 40)
-print("      forget gate f   input gate i    written |i·c̃|")
-print("seed   flag  other     flag  other      flag  other")
-for seed, (model, _) in enumerate(runs):
+last_flag = np.maximum.accumulate(flagged * np.arange(40), axis=1)
+age = np.arange(40) - last_flag  # steps since the flag
+print("steps since the flag    0 to 9   10 to 19   20 to 29   30 to 39")
+for name, models in trained.items():
+    error = np.mean([(m(x_test) - y_test) ** 2 for m in models], axis=0)
+    by_age = [error[age // 10 == decade].mean() for decade in range(4)]
+    print(f"{name:20}", *(f"{value:10.4f}" for value in by_age))
+print(f"at most 9 steps ago: {np.mean(age < 10):.0%} of all steps")
+assert max(by_age) < 0.05  # the LSTM, also after thirty steps
+assert np.mean(age < 10) > 0.5
+# --8<-- [end:age]
+
+# --8<-- [start:inside]
+print("     forget gate   input gate      |c̃|        |i·c̃|    output gate")
+print("seed  flag other   flag other   flag other   flag other   flag other")
+for seed, model in enumerate(trained["LSTM(1)"]):
     states = lstm(x_test, *model.layers[0].get_weights())
     h, c, f, i, c_tilde, o = states[..., 0]  # the only unit: each (500, 40)
     h_keras = np.asarray(model.layers[0](x_test))[..., 0]
     assert abs(h - h_keras).max() < 1e-5
 
     means = []
-    for value in (f, i, abs(i * c_tilde)):
-        means.append((value[flagged].mean(), value[~flagged].mean()))
-    cells = [f"{flag:6.2f} {other:6.2f}  " for flag, other in means]
-    print(f"{seed:4d}", *cells)
-    (f_flag, f_other), _, (written_flag, written_other) = means
-    assert f_flag < 0.6 < 0.85 < f_other
-    assert written_flag > 4 * written_other
+    for gate in (f, i, abs(c_tilde), abs(i * c_tilde), o):
+        means.append((gate[flagged].mean(), gate[~flagged].mean()))
+    print(f"{seed:4d}", *(f"{at:6.2f} {other:5.2f}" for at, other in means))
+    assert means[0][0] < 0.5 < 0.9 < means[0][1]  # kept: less than half, most
+    assert means[3][0] > 4 * means[3][1]  # written: at a flag
+    assert min(means[4]) > 0.7  # shown: always
 # --8<-- [end:inside]
 
 # --8<-- [start:hold]
-FORGET, INPUT, HIDDEN = "#cc2200", "#0867e7", "#00475b"  # as in the equations
+FORGET, INPUT, HIDDEN = "#cc2200", "#0867e7", "#00475b"  # as in equations
 
-model, _ = min(runs, key=lambda run: run[1])
-kernel, recurrent_kernel, bias = model.layers[0].get_weights()
-states = lstm(x_test[[shown]], kernel, recurrent_kernel, bias)
+drawn = trained["LSTM(1)"][1]  # the run with seed 1
+states = lstm(x_test[[shown]], *drawn.layers[0].get_weights())
 h, c, f, i, c_tilde, o = states[:, 0, :, 0]  # each (40,)
 
 fig, axes = plt.subplots(3, 1, figsize=(5.2, 5.6), sharex=True)
 steps, flags = np.arange(40), np.flatnonzero(flagged[shown])
-value = x_test[shown, :, 0]
-axes[0].plot(steps, value, ".", alpha=0.5, label="value")
-axes[0].plot(flags, value[flags], "o", color=INPUT, label="with a flag")
+values = x_test[shown, :, 0]
+axes[0].plot(steps, values, ".", alpha=0.5, label="value")
+axes[0].plot(flags, values[flags], "o", color=INPUT, label="with a flag")
 axes[1].plot(steps, f, ".-", color=FORGET, label="forget gate: kept")
 axes[1].plot(
-    steps, abs(i * c_tilde), ".--", color=INPUT, label="input: written"
+    steps, abs(i * c_tilde), ".--", color=INPUT, label="|i·c̃|: written"
 )
 axes[2].plot(steps, y_test[shown], linewidth=6, alpha=0.3, label="target")
-axes[2].plot(steps, model(x_test[[shown]])[0], color=HIDDEN, label="output")
+axes[2].plot(steps, drawn(x_test[[shown]])[0], color=HIDDEN, label="output")
 for axis, title in zip(axes, ["comes in", "gates", "remembered"]):
-    for flag in flags:
-        axis.axvline(flag, linestyle=":", alpha=0.5)
+    for step in flags:
+        axis.axvline(step, linestyle=":", alpha=0.5)
     axis.set_title(title, loc="left")
     axis.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=2)
 axes[2].set_xlabel("time step")
 plt.show()
+
+between = ~flagged[shown]
+assert f[flags].max() < 0.25 < 0.95 < f[between].min()
 # --8<-- [end:hold]
 
+
 # --8<-- [start:order]
+def to_keras_1(weights):
+    """The same blocks in the order of Keras 1: i, c, f, o."""
+    i, f, c, o = np.split(weights, 4, axis=-1)
+    return np.concatenate([i, c, f, o], axis=-1)
+
+
 x = np.random.default_rng(2).normal(size=(8, 20, 3))
 layer = layers.LSTM(5, return_sequences=True, dtype="float64")
 h_keras = np.asarray(layer(x))
-
-
-def swap(weights):
-    """The same blocks as forget, input, candidate, output."""
-    i, f, c, o = np.split(weights, 4, axis=-1)
-    return np.concatenate([f, i, c, o], axis=-1)
-
-
 weights = layer.get_weights()
 right = abs(lstm(x, *weights)[0] - h_keras).max()
-wrong = abs(lstm(x, *map(swap, weights))[0] - h_keras).max()
-print(f"input, forget, candidate, output: off by {right:.0e}")
-print(f"forget, input, candidate, output: off by {wrong:.2f}")
+wrong = abs(lstm(x, *map(to_keras_1, weights))[0] - h_keras).max()
+print(f"weights in the order i, f, c, o: off by {right:.0e}")
+print(f"weights in the order i, c, f, o: off by {wrong:.2f}")
 assert right < 1e-12
 assert wrong > 0.05
 # --8<-- [end:order]
@@ -346,33 +361,59 @@ assert layer.get_weights()[2].tolist() == [7, 7, 1, 1, 7, 7, 7, 7]
 # --8<-- [end:bias]
 
 # --8<-- [start:starter-longer]
-x_long, y_long = sample_and_hold(200, 400, seed=3)  # ten times as long
-print("shape of the long sequences:", x_long.shape)
+x_once, _ = sample_and_hold(500, 400, seed=3)
+x_once[:, 1:, 1] = 0  # the only flag is at step 0 …
+y_once = x_once[:, 0, 0]  # … so this is to be held to the end
+prediction = np.asarray(drawn(x_once))[..., 0]  # (500, 400)
+print("the model was trained on 40 steps and runs on", prediction.shape[1])
 # --8<-- [end:starter-longer]
 
 # --8<-- [start:solution-longer]
-short = model.evaluate(x_test, y_test, verbose=0)
-long = model.evaluate(x_long, y_long, verbose=0)
-print(f"mean squared error: {short:.4f} on 40 steps, {long:.4f} on 400 steps")
-assert long < 5 * short
+ages = [10, 30, 100, 200, 399]
+print("steps since the flag", *(f"{step:7d}" for step in ages), "  half-life")
+for seed, model in enumerate(trained["LSTM(1)"]):
+    prediction = np.asarray(model(x_once))[..., 0]
+    error = np.mean((prediction - y_once[:, None]) ** 2, axis=0)  # (400,)
+    f = lstm(x_once, *model.layers[0].get_weights())[2][:, 1:].mean()
+    half_life = np.log(0.5) / np.log(f)  # of a gate at its mean
+    print(
+        f"seed {seed}              ",
+        *(f"{error[t]:7.4f}" for t in ages),
+        end="",
+    )
+    print(f"{half_life:10.0f}")
+    assert error[10] < 0.02  # held …
+    assert error[399] > 5 * error[30]  # … and slowly lost
+    assert 10 < half_life < 2000
+
+print(f"always zero         {np.mean(y_once**2):8.4f}")
 # --8<-- [end:solution-longer]
 
 # --8<-- [start:starter-no-forget]
-held_kernel, held_recurrent, held_bias = model.layers[0].get_weights()
-print("bias:", held_bias.round(2))  # input, forget, candidate, output
+model = trained["LSTM(1)"][1]
+kernel, recurrent_kernel, bias = model.layers[0].get_weights()
+dense, offset = model.layers[1].get_weights()
+h, *_ = lstm(x_test, kernel, recurrent_kernel, bias)
+print(f"with its forget gate: {mse(h @ dense + offset):.4f}")
+print("columns of the kernel: i, f, c̃, o =", kernel.shape)
 # --8<-- [end:starter-no-forget]
 
 # --8<-- [start:solution-no-forget]
-held_kernel[:, 1] = held_recurrent[:, 1] = 0  # h and x say nothing …
-held_bias[1] = 50  # … and σ(50) is 1 in float32
+print("seed   learnt   held at 1   old state in what is written")
+for seed, model in enumerate(trained["LSTM(1)"]):
+    weights = model.layers[0].get_weights()
+    held = [w.copy() for w in weights]
+    held[0][:, 1] = held[1][:, 1] = 0  # x and h say nothing …
+    held[2][1] = 50  # … and σ(50) is 1 in float32
+    h_learnt, c, _, i, c_tilde, _ = lstm(x_test, *weights)
+    h_held, _, f_held, *_ = lstm(x_test, *held)
+    assert f_held.min() == 1
 
-h_learnt, *_ = lstm(x_test, kernel, recurrent_kernel, bias)
-h_held, _, f_held, *_ = lstm(x_test, held_kernel, held_recurrent, held_bias)
-assert f_held.min() == 1
-
-dense, offset = model.layers[1].get_weights()
-learnt, held = mse(h_learnt @ dense + offset), mse(h_held @ dense + offset)
-print(f"mean squared error with the learnt forget gate: {learnt:.4f}")
-print(f"mean squared error with the gate held at 1:     {held:.4f}")
-assert held > 20 * learnt
+    dense, offset = model.layers[1].get_weights()
+    learnt, without = (mse(h @ dense + offset) for h in (h_learnt, h_held))
+    later = flagged[:, 1:]  # flags with a step before them
+    old, written = c[:, :-1][later], (i * c_tilde)[:, 1:][later]
+    slope = np.polyfit(old[:, 0], written[:, 0], 1)[0]
+    print(f"{seed:4d} {learnt:8.4f} {without:11.4f} {slope:15.2f}")
+    assert without > 20 * learnt
 # --8<-- [end:solution-no-forget]
