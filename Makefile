@@ -30,7 +30,7 @@ run: $(UV) ## execute the lessons that changed; one by name: make run PAGE=recur
 
 build: $(UV) ## build the site into site/; a lesson that changed is run first
 	@stale=$$($(SITE) python -m tests.lessons stale) || exit 1; test -z "$$stale" || $(MAKE) run
-	$(SITE) python -m tests.lessons downloads
+	$(SITE) python -m tests.downloads
 	$(SITE) mkdocs build --strict
 
 bench: $(UV) ## measure the site: docs/reference/measured.txt

@@ -8,7 +8,6 @@ Nothing here executes a lesson or imports TensorFlow; `runner.py` runs lessons, 
 
     python -m tests.lessons stale       name the lessons that must run again, and why
     python -m tests.lessons verify      the same, as an error
-    python -m tests.lessons downloads   write each lesson's notebook and script from its store
     python -m tests.lessons run [recurrent/lstm ...] [--rerun]   execute what is stale (or named)
 """
 
@@ -23,7 +22,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-import nbformat
 import yaml
 from markdown import Markdown
 from markdown_it import MarkdownIt
@@ -111,7 +109,7 @@ def read_regions(lesson: Lesson) -> dict[str, tuple[int, str]]:
         else:
             if marker[2] != name:
                 raise LessonError(f"{where}: region '{marker[2]}' ends here but never started")
-            regions[name] = (start + 1, "\n".join(lines[start : number - 1]) + "\n")
+            regions[name] = (start + 1, "\n".join(lines[start : number - 1]).rstrip() + "\n")
             name = None
     if name:
         raise LessonError(f"{lesson.shown}:{start}: region '{name}' never ends")
@@ -153,7 +151,7 @@ def read_blocks(lesson: Lesson) -> list[Block]:
         if not include or include["file"] != lesson.shown:
             raise LessonError(f"{page}:{line}: a python block holds one include of a region of {lesson.shown}, no more")
         try:
-            code = "\n".join(snippets(lesson.root).run([fence.content.rstrip()])) + "\n"
+            code = "\n".join(snippets(lesson.root).run([fence.content.rstrip()])).rstrip() + "\n"
         except SnippetMissingError as error:
             raise LessonError(f"{page}:{line}: {error}") from None
         expected = list(regions)[len(blocks)] if len(blocks) < len(regions) else "none"
@@ -281,109 +279,9 @@ def recover(folder: Path, store: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-# ---------------------------------------------------------------- what a reader takes away
-
-
-def script(lesson: Lesson) -> str:
-    """The program without its region markers: the page's code from top to bottom."""
-    return "\n\n".join(code for _, code in read_regions(lesson).values())
-
-
-def site_url(root: Path) -> str:
-    url = re.search(r'^site_url:.*?(https?://[^\s"\]]+)', (root / "mkdocs.yml").read_text("utf-8"), re.M)[1]
-    return url.rstrip("/") + "/"
-
-
-def absolute_links(text: str, lesson: Lesson) -> str:
-    """Point the page's relative links at the published site."""
-
-    def absolute(match: re.Match) -> str:
-        target = (lesson.page.parent / match[2]).resolve().relative_to((lesson.root / "docs").resolve()).as_posix()
-        target = re.sub(r"(^|/)index\.md$", r"\1", target)
-        return f"{match[1]}({site_url(lesson.root)}{re.sub(r'[.]md$', '/', target)}{match[3]})"
-
-    return re.sub(r"(\[[^\]]*\])\((?!https?:|#|mailto:)([^)#\s]+)([^)]*)\)", absolute, text)
-
-
-def prose(text: str, lesson: Lesson) -> str:
-    """A page's Markdown as a notebook understands it: no includes, plain titles for boxes, coloured equations."""
-    store = f"docs/runs/{lesson.name}/"
-    text = re.sub(rf'^```text title="Output"\n--8<-- "{store}.*"\n```$', "", text, flags=re.M)
-    text = re.sub(rf"^!\[[^\]]*\]\([./]*runs/{lesson.name}/[^)]*[.]svg\).*$", "", text, flags=re.M)
-    text = re.sub(
-        rf'^--8<-- "({store}[^"]*)"$', lambda m: (lesson.root / m[1]).read_text("utf-8").rstrip(), text, flags=re.M
-    )
-    text = re.sub(r"^/// \w+ \| (.*)(?:\n +\w+: .*)*$", r"**\1**\n", text, flags=re.M)
-    text = re.sub(r"^///.*$|\{\.gate-\w+\}", "", text, flags=re.M)
-    for macro, (light, _) in equation_colours(lesson.root).items():
-        text = re.sub(rf"\\{macro}\{{((?:[^{{}}]|\{{[^{{}}]*\}})*)\}}", rf"{{\\color{{{light}}}{{\1}}}}", text)
-    return absolute_links(text, lesson).strip()
-
-
-@cache
-def colours(root: Path = ROOT) -> dict[str, tuple[str, str]]:
-    """{name: (light, dark)} of colors.css, which gives every colour that has a meaning."""
-    found = re.findall(r"--([a-z-]+):\s*(#[0-9a-f]{6})", (root / "docs/assets/css/colors.css").read_text("utf-8"))
-    light: dict[str, tuple[str, str]] = {}
-    for name, value in found:
-        light[name] = (light[name][0], value) if name in light else (value, value)
-    return light
-
-
-def equation_colours(root: Path) -> dict[str, tuple[str, str]]:
-    """The macros that colour a symbol in an equation, as docs/assets/js/math.js defines them."""
-    gates = {
-        "forget": "forget",
-        "inp": "input",
-        "cand": "candidate",
-        "out": "output",
-        "cell": "cell",
-        "hidden": "hidden",
-    }
-    return {macro: colours(root)[gate] for macro, gate in gates.items()}
-
-
-def light_figure(svg: str) -> str:
-    """A figure for a notebook, which has a white page whatever the reader's system prefers."""
-    for name, (light, _) in colours().items():
-        svg = svg.replace(f"var(--{name})", light)
-    return svg.replace("<svg ", '<svg style="background:#fff" ', 1)
-
-
-def notebook(lesson: Lesson) -> nbformat.NotebookNode:
-    """The page as an executed notebook: its prose, its code, and the stored outputs."""
-    lines = lesson.page.read_text("utf-8").splitlines()
-    cells, at = [], 0
-    for count, block in enumerate(read_blocks(lesson), 1):
-        cells.append(nbformat.v4.new_markdown_cell(prose("\n".join(lines[at : block.page_line - 2]), lesson)))
-        shown = []
-        if (text := lesson.store / f"{block.region}.txt").exists():
-            shown.append(nbformat.v4.new_output("stream", name="stdout", text=text.read_text("utf-8")))
-        for figure in sorted(lesson.store.glob(f"{block.region}.svg")):
-            svg = light_figure(figure.read_text("utf-8"))
-            shown.append(nbformat.v4.new_output("display_data", data={"image/svg+xml": svg, "text/plain": "<Figure>"}))
-        cells.append(nbformat.v4.new_code_cell(block.code.rstrip("\n"), outputs=shown, execution_count=count))
-        at = block.page_line + 1
-    cells.append(nbformat.v4.new_markdown_cell(prose("\n".join(lines[at:]), lesson)))
-    cells = [cell for cell in cells if cell.source]
-    for number, cell in enumerate(cells):
-        cell.id = f"cell-{number}"  # nbformat's default is random: the file would differ from build to build
-    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
-    return nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
-
-
-def write_downloads(lesson: Lesson) -> None:
-    """Write the lesson's notebook and script beside its outputs, unless they already say the same."""
-    stem = lesson.store / lesson.page.stem
-    for suffix, text in ((".ipynb", nbformat.writes(notebook(lesson)) + "\n"), (".py", script(lesson))):
-        path = stem.with_suffix(suffix)
-        if not path.exists() or path.read_text("utf-8") != text:  # an unchanged file wakes no watcher
-            path.write_text(text, "utf-8")
-
-
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("command", choices=("stale", "verify", "downloads", "run"))
+    parser.add_argument("command", choices=("stale", "verify", "run"))
     parser.add_argument(
         "names", nargs="*", metavar="lesson", help="such as recurrent/lstm; the default is every lesson"
     )
@@ -403,10 +301,6 @@ def main() -> int:
             import pytest  # only to run: reading the site needs no pytest
 
             return pytest.main(["--markdown-docs", "-q", "--no-header", *(str(lesson.page) for lesson in chosen)])
-        if options.command == "downloads":
-            for lesson in lessons:
-                write_downloads(lesson)
-            return 0
         for reason in filter(None, reasons.values()):
             print(reason)
         return 1 if any(reasons.values()) and options.command == "verify" else 0

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import lessons
+from tests import downloads, lessons
 from tests.lessons import ROOT, Lesson, LessonError
 
 GOOD = """\
@@ -108,7 +108,7 @@ def test_figures_are_the_same_bytes_and_follow_the_palette(course):
     text = first.decode()
     assert "prefers-color-scheme:dark" in text
     assert "var(--ink)" in text
-    light = {pair[0] for pair in lessons.colours().values()}
+    light = {pair[0] for pair in downloads.colours().values()}
     drawn = set(re.findall(r"#[0-9a-f]{6}\b", text.split("</style>", 1)[1]))
     assert not drawn & light, "every colour of the palette became a variable"
     for path in course.lesson.store.iterdir():

@@ -1,0 +1,154 @@
+"""Measure what the site costs authors and readers: `python -m tests.bench` writes docs/reference/measured.txt."""
+
+import contextlib
+import datetime
+import gzip
+import importlib.metadata
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.conftest import BASE, PAGES, chromium_options, listen
+from tests.lessons import RECORD, ROOT, Lesson, find_lessons
+
+LESSON = "recurrent/lstm"  # the typical page: equations, figures, twenty blocks of code
+SIZES = (50, 200, 800)
+TABLE = ROOT / "docs/reference/measured.txt"
+ENVIRONMENT = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+
+
+def build_seconds(root: Path, site: Path) -> float:
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(site)]
+    start = time.perf_counter()
+    subprocess.run(command, cwd=root, env=ENVIRONMENT, check=True)
+    return time.perf_counter() - start
+
+
+def copy_tree(root: Path) -> None:
+    """What a build reads, so that nothing here touches the real files."""
+    for folder in ("docs", "snippets"):
+        shutil.copytree(ROOT / folder, root / folder)
+    shutil.copy(ROOT / "mkdocs.yml", root)
+
+
+def wait_for(address: str, text: str) -> None:
+    for _ in range(3000):
+        with contextlib.suppress(OSError), urllib.request.urlopen(address, timeout=10) as answer:  # while it starts
+            if text in answer.read().decode():
+                return
+        time.sleep(0.02)
+    raise TimeoutError(f"{address} never showed: {text}")
+
+
+def reload_seconds(root: Path) -> float:
+    """From saving a sentence to the new page being served by `mkdocs serve`; the best of three."""
+    with listen(root) as free:
+        place = f"127.0.0.1:{free.server_port}"
+    address = f"http://{place}{BASE}{PAGES[LESSON]}"
+    command = [sys.executable, "-m", "mkdocs", "serve", "--quiet", "--dev-addr", place]
+    process = subprocess.Popen(command, cwd=root, env=ENVIRONMENT | {"SITE_URL": f"http://{place}{BASE}"})
+    try:
+        wait_for(address, "</html>")
+        times = []
+        for number in range(3):
+            time.sleep(1)
+            start = time.perf_counter()
+            with Lesson(LESSON, root).page.open("a", encoding="utf-8") as page:
+                page.write(f"\nMarked sentence {number}.\n")
+            wait_for(address, f"Marked sentence {number}.")
+            times.append(time.perf_counter() - start)
+        return min(times)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def write_synthetic(root: Path, pages: int) -> None:
+    """Copies of the typical page, ten to a module, with the site's own configuration but its navigation."""
+    copy_tree(root)
+    config = (root / "mkdocs.yml").read_text("utf-8")
+    (root / "mkdocs.yml").write_text(re.sub(r"^nav:\n(?:[ -].*\n?)*", "", config, flags=re.M), "utf-8")
+    text = re.sub(r"\]\((\w+\.md)", r"](../recurrent/\1", Lesson(LESSON, root).page.read_text("utf-8"))
+    for number in range(pages):
+        page = root / f"docs/module{number // 10:02d}/page{number % 10}.md"
+        page.parent.mkdir(exist_ok=True)
+        page.write_text(text.replace("# ", f"# {number}: ", 1), "utf-8")
+
+
+def download_sizes(browser: Browser, server: str, site: Path) -> dict[str, int]:
+    """Compressed bytes of a visit, without figures: to the home page, to a lesson, then to each other page."""
+    figure = re.compile(r"runs/|assets/[^/]*\.svg$")
+
+    def fetch(name: str) -> set[str]:
+        context = browser.new_context()
+        page, fetched = context.new_page(), set()
+        page.on("request", lambda request: fetched.add(re.split("[?#]", request.url.removeprefix(server))[0]))
+        page.goto(server + PAGES[name], wait_until="networkidle")
+        context.close()
+        return {path for path in fetched if not figure.match(path) and not path.startswith("data:")}
+
+    def size(paths: set[str]) -> int:
+        files = (site / path / "index.html" if (site / path).is_dir() else site / path for path in paths)
+        return sum(len(gzip.compress(file.read_bytes(), 9)) for file in files)
+
+    seen = fetch(LESSON)
+    sizes = {"first visit, home page": size(fetch("index")), f"first visit, {LESSON}": size(seen)}
+    return sizes | {f"then {name}": size(fetch(name) - seen) for name in PAGES if name != LESSON}
+
+
+def rows(folder: Path) -> list[tuple[str, str]]:
+    table = []
+    for lesson in find_lessons():
+        record = json.loads((lesson.store / RECORD).read_text("utf-8"))
+        table.append((f"Run the lesson `{lesson.name}`", f"{sum(record['seconds'].values()):.0f} s"))
+    best = min(build_seconds(ROOT, folder / "site") for _ in range(3))
+    table.append((f"Strict build of the site, {len(PAGES)} pages", f"{best:.1f} s"))
+    copy_tree(folder / "edited")
+    table.append(("From saving a sentence to the new page", f"{reload_seconds(folder / 'edited'):.1f} s"))
+    for pages in SIZES:
+        root = folder / f"synthetic{pages}"
+        write_synthetic(root, pages)
+        seconds = build_seconds(root, folder / "built")
+        each = f"{1000 * (seconds - best) / pages:.0f} ms for each more"
+        table.append((f"Strict build of {pages} copies of a lesson", f"{seconds:.1f} s, {each}"))
+        shutil.rmtree(root)
+    with listen(folder / "site") as listener, sync_playwright() as playwright:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        browser = playwright.chromium.launch(**chromium_options())
+        server = f"http://127.0.0.1:{listener.server_port}{BASE}"
+        for place, size in download_sizes(browser, server, folder / "site").items():
+            table.append((f"Compressed download without figures: {place}", f"{size / 1000:.0f} KB"))
+        listener.shutdown()
+    return table
+
+
+def machine() -> str:
+    info = Path("/proc/cpuinfo")
+    found = re.search(r"model name\s*: (.*)", info.read_text("utf-8")) if info.exists() else None
+    parts = [f"{datetime.date.today()}", found[1] if found else platform.processor(), f"{os.cpu_count()} cores"]
+    parts += [f"{name} {importlib.metadata.version(name)}" for name in ("mkdocs", "mkdocs-material")]
+    return ", ".join([*parts, f"Python {platform.python_version()}"])
+
+
+def main() -> None:
+    TABLE.touch()  # the site that is measured includes it
+    with tempfile.TemporaryDirectory() as folder:
+        table = [("What", "How much"), ("---", "---:"), *rows(Path(folder))]
+    text = "".join(f"| {what} | {much} |\n" for what, much in table) + f"\nMeasured: {machine()}.\n"
+    TABLE.write_text(text, "utf-8")
+    print(text, end="")
+
+
+if __name__ == "__main__":
+    main()

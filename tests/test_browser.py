@@ -1,0 +1,209 @@
+"""The site in a real browser: phone and desk, light and dark, without JavaScript, by keyboard, on paper."""
+
+import io
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from matplotlib.image import imread
+
+from tests import downloads, lessons
+from tests.bench import download_sizes
+from tests.conftest import PAGES, chromium_options
+
+LESSON = "recurrent/lstm"
+DESK, PHONE = 1280, 360
+every_page = pytest.mark.parametrize("name", PAGES)
+# What axe finds in Material's own templates: (rule, part of the selector).
+THEMES_AXE = (("aria-dialog-name", ".md-search"), ("landmark-unique", ".md-code__nav"))
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args(browser_type_launch_args):
+    return browser_type_launch_args | chromium_options()
+
+
+@pytest.fixture
+def visit(browser, server):
+    """Open a page like a new reader; whatever the test looks at, nothing may fail, warn or come from elsewhere."""
+    contexts, faults = [], []
+
+    def go(name, width=DESK, scheme="light", **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: said.type in ("error", "warning") and faults.append(said.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("requestfailed", lambda request: faults.append(f"{request.url}: {request.failure}"))
+        page.on("response", lambda answer: answer.status >= 400 and faults.append(f"{answer.url}: {answer.status}"))
+        page.on("request", lambda request: request.url.startswith((server, "data:")) or faults.append(request.url))
+        page.goto(server + PAGES[name], wait_until="networkidle")
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def equations(page) -> int:
+    """How many equations the page shows; raises unless each is drawn once, without an error or raw TeX."""
+    page.wait_for_function("!document.querySelector('.arithmatex:not([data-rendered])')", timeout=10_000)
+    found = page.evaluate("""() => {
+        const all = [...document.querySelectorAll('.arithmatex')];
+        const drawn = all.map((e) => e.querySelectorAll('.katex').length);
+        const prose = document.querySelector('.md-content article').cloneNode(true);
+        prose.querySelectorAll('pre, code, .katex').forEach((e) => e.remove());
+        const wrong = document.querySelectorAll('.katex-error, [mathcolor="#cc0000"]').length;
+        return { drawn, wrong, raw: prose.textContent.match(/\\\\[([a-z]+|\\$/g) };
+    }""")
+    assert set(found["drawn"]) <= {1}
+    assert found["wrong"] == 0
+    assert found["raw"] is None
+    return len(found["drawn"])
+
+
+@every_page
+@pytest.mark.parametrize("width", [PHONE, DESK])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_is_whole_and_accessible(visit, name, width, scheme):
+    page = visit(name, width, scheme)
+    assert page.evaluate("document.body.dataset.mdColorScheme") == ("slate" if scheme == "dark" else "default")
+    equations(page)
+    page.evaluate("document.querySelectorAll('details').forEach((box) => (box.open = true))")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    violations = [
+        (violation["id"], node["target"], node["failureSummary"])
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+        if not any(violation["id"] == rule and part in str(node["target"]) for rule, part in THEMES_AXE)
+    ]
+    assert not violations
+
+
+def test_equations_are_drawn_once_after_instant_navigation_there_and_back(visit, server):
+    page = visit(LESSON)
+    count = equations(page)
+    assert count > 20
+    page.evaluate("window.still = 'the same document'")
+    for go, place in (
+        (lambda: page.click("article a[href*='notation']"), "reference/notation"),
+        (page.go_back, LESSON),
+        (page.go_forward, "reference/notation"),
+        (lambda: page.click(".md-header .md-logo"), "index"),
+        (lambda: page.click("nav.md-tabs a, .md-nav--primary a:has-text('LSTM'):visible"), LESSON),
+    ):
+        go()
+        page.wait_for_url(re.compile(re.escape(server + PAGES[place]) + "(#.*)?$"))
+        heading = (lessons.ROOT / f"docs/{place}.md").read_text("utf-8").splitlines()[0].removeprefix("# ")
+        page.wait_for_selector(f"h1:has-text('{heading}')")
+        shown = equations(page)
+        assert place != LESSON or shown == count
+        assert page.evaluate("window.still") == "the same document"
+
+
+@every_page
+def test_a_page_is_readable_without_javascript(visit, name):
+    page = visit(name, java_script_enabled=False)
+    for box in page.locator("details > summary").all():
+        box.click()
+    blocks = page.locator("article pre > code, article img, article table, article h2")
+    hidden = [block.inner_text()[:60] for block in blocks.all() if not block.is_visible()]
+    assert not hidden
+    assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
+    if (lessons.ROOT / f"snippets/{name}.py").exists():
+        shown = "".join(page.locator("article .language-python pre > code").all_text_contents())
+        assert shown.split() == downloads.script(lessons.Lesson(name)).split()
+
+
+def ink(page) -> tuple[float, float]:
+    """Darkest and lightest grey of the lesson's first figure, from 0 to 1."""
+    png = page.locator("article img").first.screenshot()
+    grey = imread(io.BytesIO(png))[..., :3].mean(axis=-1)
+    return grey.min(), grey.max()
+
+
+def test_figures_follow_the_palette_switch_whatever_the_system_prefers(visit):
+    for system in ("light", "dark"):
+        page = visit(LESSON, scheme=system)
+        seen = {}
+        for _ in range(3):
+            page.locator("label[for^=__palette]:visible").click()
+            scheme = page.evaluate("document.body.dataset.mdColorScheme")
+            page.wait_for_timeout(400)  # the theme fades its colours
+            seen[scheme] = ink(page)
+        darkest, lightest = seen["default"]
+        assert (darkest, lightest) < (0.3, 1.01)
+        assert lightest > 0.95
+        darkest, lightest = seen["slate"]
+        assert darkest < 0.2
+        assert 0.7 < lightest < 0.95, "ink is light on dark paper, and nothing is white"
+
+
+def test_search_finds_the_lesson_by_its_words(visit, server):
+    page = visit("index")
+    page.keyboard.press("/")
+    page.keyboard.type("forget gate")
+    first = page.locator(".md-search-result__link").first
+    first.wait_for()
+    assert first.get_attribute("href").startswith(server + PAGES[LESSON])
+    first.click()
+    page.wait_for_url(server + PAGES[LESSON] + "**")
+    page.wait_for_selector(".md-content article mark")
+    equations(page)
+
+
+FOCUS = """() => {
+    const e = document.activeElement, shown = e.matches('.md-option') ? e.nextElementSibling : e;  // a switch's icon
+    const box = shown.getBoundingClientRect(), style = getComputedStyle(shown);
+    const search = e.closest('.md-search') !== null;  // it opens, and its cursor shows the focus
+    return { what: (e.getAttribute('title') || e.textContent || e.className).trim().slice(0, 40),
+             copies: e.closest('.md-code__nav') !== null,
+             seen: search || box.width > 0 && box.height > 0 && style.outlineStyle !== 'none' };
+}"""
+
+
+def walk(page, steps: int) -> list[dict]:
+    """Press Tab until a copy button has the focus, `steps` times at most; each stop must show its focus."""
+    stops = []
+    while len(stops) < steps and not (stops and stops[-1]["copies"]):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate(FOCUS))
+    assert [stop for stop in stops if not stop["seen"]] == []
+    return stops
+
+
+def test_the_keyboard_reaches_links_and_copies_code(visit):
+    page = visit(LESSON, permissions=["clipboard-read", "clipboard-write"])
+    assert walk(page, steps=12)[0]["what"] == "Skip to content"
+    page.locator(".md-skip").press("Enter")
+    page.wait_for_timeout(500)  # the theme moves the focus a little later
+    assert walk(page, steps=20)[-1]["copies"]
+    page.keyboard.press("Enter")
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text.length > 0)")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.strip() == lessons.read_blocks(lessons.Lesson(LESSON))[0].code.strip()
+
+
+@every_page
+def test_paper_loses_nothing(visit, name):
+    page = visit(name, width=718, scheme="dark")  # A4 between margins
+    equations(page)
+    page.emulate_media(media="print")
+    page.wait_for_timeout(300)
+    paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert paper in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
+    lost = page.evaluate("""() => [...document.querySelectorAll(
+        'article :is(pre > code, img, table, h2, p, .arithmatex)')].filter((e) => {
+            const box = e.getBoundingClientRect(), clips = getComputedStyle(e).overflowX !== 'visible';
+            return box.height === 0 || box.left + Math.max(box.width, e.scrollWidth) > innerWidth + 1
+                || clips && e.scrollWidth > e.clientWidth + 1;
+        }).map((e) => [e.tagName, e.className, e.textContent.slice(0, 60), e.scrollWidth, e.clientWidth])""")
+    assert not lost
+
+
+def test_a_first_visit_is_small(browser, server, site):
+    sizes = download_sizes(browser, server, site)
+    for place, size in sizes.items():
+        assert size <= (280_000 if place.startswith("first") else 60_000), (place, size)
