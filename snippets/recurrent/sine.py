@@ -24,9 +24,9 @@ sine = np.sin(t)  # (1000,)
 names = ("training", "validation", "test")
 borders = ((0, 600), (600, 800), (800, 1000))
 
-plt.figure(figsize=(7.2, 2.8))
+plt.figure(figsize=(5.4, 2.6))
 for name, (first, last) in zip(names, borders):
-    label = f"{name}: {last - first} points"
+    label = f"{name}: {last - first}"
     plt.plot(t[first:last], sine[first:last], label=label)
 plt.xlabel("time")
 plt.ylabel("value")
@@ -136,7 +136,7 @@ assert history["val_loss"][best] < 0.01 * history["val_loss"][0]
 
 # --8<-- [start:curves]
 epoch = np.arange(1, len(history["loss"]) + 1)
-plt.figure(figsize=(7.2, 3.2))
+plt.figure(figsize=(5.4, 3.2))
 plt.semilogy(epoch, history["loss"], "o-", label="training")
 plt.semilogy(epoch, history["val_loss"], "s-", label="validation")
 plt.axvline(best + 1, color="C2", linestyle=":", label="weights kept")
@@ -152,7 +152,7 @@ predictions = model.predict(x_test, verbose=0)  # (190, 1)
 target_times = t[target_test]  # (190,)
 assert len(predictions) == len(target_times) == len(y_test) == 190
 
-plt.figure(figsize=(7.2, 4.4))
+plt.figure(figsize=(5.4, 4.4))
 plt.subplot(2, 1, 1)
 plt.plot(t[800:], sine[800:], label="sine")
 plt.plot(target_times, predictions[:, 0], "--", label="LSTM, one step ahead")
@@ -315,13 +315,14 @@ assert max(one_step) < 0.02
 # --8<-- [start:horizon]
 def draw_by_horizon(by_horizon, digits):
     """Draw each error against the horizon; print four horizons."""
-    print(f"{'RMSE at horizon':15}", *[f"{h:>16}" for h in (1, 10, 50, 100)])
+    print(f"{'RMSE at horizon':15}", *[f"{h:>13}" for h in (1, 10, 50, 100)])
     for number, (name, errors) in enumerate(by_horizon.items()):
         cells = []
         for h in (1, 10, 50, 100):
             cell = spread([error[h - 1] for error in errors], digits)
-            cells.append(cell if len(errors) > 1 else cell.split()[0])
-        print(f"{name:15}", *[f"{cell:>16}" for cell in cells])
+            several = cell.replace(" to ", "–")
+            cells.append(several if errors[1:] else cell.split()[0])
+        print(f"{name:15}", *[f"{cell:>13}" for cell in cells])
         style = {"color": f"C{2 - number}", "alpha": 0.8}
         lines = plt.plot(range(1, steps + 1), np.transpose(errors), **style)
         lines[0].set_label(name)
@@ -329,7 +330,7 @@ def draw_by_horizon(by_horizon, digits):
     plt.ylabel("RMSE")
 
 
-plt.figure(figsize=(7.2, 3.4))
+plt.figure(figsize=(5.4, 3.4))
 draw_by_horizon(by_horizon, digits=4)
 plt.loglog()
 legend_above(ncols=3)
@@ -377,7 +378,7 @@ noisy_horizon["linear"].append(horizon_error(forecasts, y_noisy))
 forecasts = np.repeat(x_start[:, -1], steps, axis=1)
 noisy_horizon["persistence"].append(horizon_error(forecasts, y_noisy))
 
-plt.figure(figsize=(7.2, 3.4))
+plt.figure(figsize=(5.4, 3.4))
 draw_by_horizon(noisy_horizon, digits=3)
 plt.axhline(floor, color="C3", linestyle=":", label="noise")
 legend_above(ncols=4)
@@ -431,7 +432,7 @@ for name, setting in settings.items():
 # --8<-- [end:overfit]
 
 # --8<-- [start:overfit-curves]
-plt.figure(figsize=(7.2, 3.4))
+plt.figure(figsize=(5.4, 3.4))
 print(f"{'RMSE':12}{'training':>15}{'validation':>15}{'at its best':>15}")
 ends, bests = {}, {}
 for number, (name, runs) in enumerate(overfit.items()):
@@ -558,7 +559,7 @@ for length in (3, 10, 30):
 # --8<-- [start:lengths-figure]
 lines = {n: linear_error(make_parts(noisy, n), last) for n in range(2, 51)}
 
-plt.figure(figsize=(7.2, 3.2))
+plt.figure(figsize=(5.4, 3.2))
 plt.plot(lines.keys(), lines.values(), label="linear regression")
 for length, (results, _) in lengths.items():
     dots = plt.plot([length] * len(results), results, "o", color="C1")
@@ -621,7 +622,7 @@ print(f"trained on the cosine         {of_cosine:.4f}")
 print(f"trained on the sine           {of_sine:.4f}")
 print(f"linear regression of the sine {line:.0e}")
 
-plt.figure(figsize=(7.2, 2.8))
+plt.figure(figsize=(5.4, 2.6))
 plt.plot(t[800:], cosine[800:], label="cosine")
 plt.plot(t[target_test], cosine_forecast, "--", label="LSTM, one step ahead")
 plt.xlabel("time")
@@ -664,7 +665,7 @@ for name, variant, batch_size in [
 # --8<-- [end:tuning]
 
 # --8<-- [start:tuning-table]
-plt.figure(figsize=(7.2, 3.6))
+plt.figure(figsize=(5.4, 4))
 print(f"{'setting':14} {'RMSE, LSTM':15} linear  seconds")
 for row, (name, (results, seconds)) in enumerate(table.items()):
     line = lines[{"3 steps": 3, "30 steps": 30}.get(name, 10)]
