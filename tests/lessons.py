@@ -231,14 +231,17 @@ def stale(lesson: Lesson) -> str | None:
     return None
 
 
-def write_record(lesson: Lesson, folder: Path, ran_on: dict[str, str], seconds: dict[str, float]) -> None:
-    """Complete a run's `folder` with its record and the two lines that pages include."""
+def write_record(folder: Path, taken: dict, ran_on: dict[str, str], seconds: dict[str, float]) -> None:
+    """Complete a run's `folder` with its record and the two lines that pages include.
+
+    `taken` are the inputs as they were before the first block: a file edited during the run makes the result stale.
+    """
     total = sum(seconds.values())
     spelling = {"tensorflow": "TensorFlow", "numpy": "NumPy"}
     names = ", ".join(f"{spelling.get(name, name.title())} {version}" for name, version in ran_on.items())
     (folder / LINE).write_text(f"Ran on {names} in {total:.0f} s.\n", "utf-8")
     (folder / SECONDS).write_text(f"{total:.0f} seconds\n", "utf-8")
-    record = {"inputs": inputs(lesson), "ran_on": ran_on, "seconds": seconds, "outputs": outputs(folder)}
+    record = {"inputs": taken, "ran_on": ran_on, "seconds": seconds, "outputs": outputs(folder)}
     (folder / RECORD).write_text(json.dumps(record, indent=1) + "\n", "utf-8")
 
 

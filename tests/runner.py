@@ -50,6 +50,7 @@ class Run:
     def __init__(self, lesson: Lesson, limit: float):
         self.lesson, self.limit, self.seconds = lesson, limit, {}
         self.failure, self.late = None, False
+        self.inputs = lessons.inputs(lesson)
         self.blocks = lessons.read_blocks(lesson)
         self.folder = lesson.root / ".runs" / lesson.name
         self.folder.parent.mkdir(parents=True, exist_ok=True)
@@ -114,7 +115,7 @@ class Run:
         if len(self.seconds) == len(self.blocks):
             ran_on = {name: importlib.metadata.version(name) for name in COMPUTING}
             ran_on["python"] = ".".join(map(str, sys.version_info[:2]))
-            lessons.write_record(self.lesson, self.folder, ran_on, self.seconds)
+            lessons.write_record(self.folder, self.inputs, ran_on, self.seconds)
             lessons.swap(self.folder, self.lesson.store)
         else:
             lessons.recover(self.folder, self.lesson.store)

@@ -100,6 +100,13 @@ def test_a_prose_edit_makes_nothing_stale_and_a_code_edit_does(stored):
     assert lessons.stale(stored.lesson) == "snippets/tiny/page.py:1: changed since it was run"
 
 
+def test_a_program_edited_during_its_run_is_stale(course):
+    touch = f"with open({str(course.lesson.program)!r}, 'a') as file:\n    file.write('\\n')"
+    course.write(block(touch))
+    assert "3 passed" in course.run()
+    assert lessons.stale(course.lesson) == "snippets/tiny/page.py:1: changed since it was run"
+
+
 def test_figures_are_the_same_bytes_and_follow_the_palette(course):
     draw = "import matplotlib.pyplot as plt\nplt.plot([1, 2], label='a')\nplt.legend()\nplt.show()"
     course.write(block(draw))
