@@ -1,7 +1,9 @@
 """The lessons' own code: what their functions promise, and that their assertions catch a planted fault."""
 
 import json
+from functools import cache
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -9,7 +11,19 @@ import pytest
 from tests import lessons
 from tests.lessons import ROOT, Lesson
 
-LSTM, SINE = Lesson("recurrent/lstm"), Lesson("recurrent/sine")
+NAMES = "lstm sine rnn bptt gradients scratch memory shapes masking gru"
+LSTM, SINE, RNN, BPTT, GRADIENTS, SCRATCH, MEMORY, SHAPES, MASKING, GRU = (
+    Lesson(f"recurrent/{name}") for name in NAMES.split()
+)
+
+
+@pytest.fixture(autouse=True)
+def _fresh_keras():
+    """Undo what a lesson sets for its whole process: precision, dtype policy, open figures."""
+    keras.utils.clear_session()
+    keras.config.set_floatx("float32")
+    yield
+    plt.close("all")
 
 
 def execute(lesson: Lesson, *parts: str, old: str = "", new: str = "") -> dict:
@@ -32,6 +46,15 @@ base, train, spread = None, lambda *_: None, lambda *_, **__: ""
 lstm_error, linear_error = lambda _, parts: 1e6 * (parts is raw_parts), lambda _: 0
 """
 TO_SCALER = ("imports", "series", "windows", "parts", NO_TRAINING, "scaling", "fitted-on")
+RNN_PARITY = ("imports", "layer", "parity")
+TO_TAPE = ("imports", "by-hand", "forward", "backward", "network", "task", "tape")
+TO_ADAM = ("imports", "by-hand", "forward", "backward", "network", "adam", "adam-parity")
+GRU_PARITY = ("imports", "by-hand", "layer", "parity")
+TO_GRADIENT = (*GRU_PARITY, "parameters", "backward")
+TO_WINDOWS = ("imports", "forward", "backward", "numbers", "tape", "differences", "windows")
+TO_CLIPPING = ("imports", "explode", "clip", "formulas")
+TO_JACOBIAN = ("imports", "derivative", "tape")
+TO_REACH = (*TO_JACOBIAN, "lstm-back", "biases", "half-life", "product", "chrono", "others-back", "reach", "reach-tape")
 SPLIT = "np.split(series, [600, 800])"
 FAULTS = {  # name: (lesson, what to run, old code, new code)
     "gates in another order": (LSTM, TO_PARITY, "i, f, c_tilde, o = np.split(a", "f, i, c_tilde, o = np.split(a"),
@@ -58,6 +81,82 @@ FAULTS = {  # name: (lesson, what to run, old code, new code)
     "points shuffled": (SINE, TO_CHECK, SPLIT, "np.split(np.random.default_rng(0).permutation(series), [600, 800])"),
     "parts that overlap": (SINE, TO_CHECK, SPLIT, "(series[:600], series[590:800], series[790:])"),
     "a scaler fitted on all data": (SINE, TO_SCALER, "level[:600].mean(), level[:600]", "level.mean(), level"),
+    "no way back in time": (RNN, RNN_PARITY, "@ kernel + h @ recurrent_kernel + bias", "@ kernel + bias"),
+    "no squashing": (RNN, RNN_PARITY, "h = np.tanh(x[:, t]", "h = (x[:, t]"),
+    "states in reverse": (RNN, RNN_PARITY, "states.append(h)  # (batch, units)", "states.insert(0, h)"),
+    "time and batch mixed up": (
+        RNN,
+        ("imports", "starter-sensors", "solution-sensors"),
+        "sensors.T.reshape(4, 10, 2)",
+        "sensors.reshape(4, 10, 2)",
+    ),
+    "states not reset": (SHAPES, ("imports", "chunks"), "chunked.reset_state()", "pass"),
+    "not stateful": (SHAPES, ("imports", "chunks"), "stateful=True", "stateful=False"),
+    "backwards turned round twice": (
+        SHAPES,
+        ("imports", "backwards"),
+        "forward(x[:, ::-1])",
+        "forward(x[:, ::-1])[:, ::-1]",
+    ),
+    "a decoder without its state": (
+        SHAPES,
+        ("imports", "starter-cells", "solution-cells"),
+        ", initial_state=state)\n    hidden",
+        ")\n    hidden",
+    ),
+    "no gradient through h": (SCRATCH, TO_TAPE, "dh = dh_above[:, t] + dh_later", "dh = dh_above[:, t]"),
+    "no gradient through c": (SCRATCH, TO_TAPE, "dc = dc_later + dh * o", "dc = dh * o"),
+    "a wrong factor for f": (SCRATCH, TO_TAPE, "da_f = dc * c_before", "da_f = dc * c_tilde"),
+    "gradients of the last step only": (SCRATCH, TO_TAPE, "drecurrent += h_before", "drecurrent = h_before"),
+    "layers in the wrong order": (SCRATCH, TO_TAPE, "of_layer + gradients", "gradients + of_layer"),
+    "a mean over the batch only": (SCRATCH, TO_TAPE, "2 * error / error.size", "2 * error / len(error)"),
+    "epsilon inside the root": (SCRATCH, TO_ADAM, "(np.sqrt(v) + epsilon)", "np.sqrt(v + epsilon)"),
+    "z the other way round": (
+        GRU,
+        GRU_PARITY,
+        "h = z * h + (1 - z) * h_tilde\n        steps",
+        "h = (1 - z) * h + z * h_tilde\n        steps",
+    ),
+    "z and r swapped": (GRU, GRU_PARITY, "x_z, x_r, x_h = np.split(x[:, t]", "x_r, x_z, x_h = np.split(x[:, t]"),
+    "no reset after": (GRU, GRU_PARITY, "reset = r * h_h\n", "reset = h_h\n"),
+    "no reset before": (GRU, GRU_PARITY, "(r * h) @ recurrent_kernel", "h @ recurrent_kernel"),
+    "a gradient past the reset gate": (GRU, TO_GRADIENT, "[da_z, da_r, da_h * r]", "[da_z, da_r, da_h]"),
+    "a gradient without its direct path": (GRU, TO_GRADIENT, "dh_later = dh * z + da_h", "dh_later = da_h"),
+    "tanh derived at the wrong step": (BPTT, TO_WINDOWS, "(1 - h[:, t + 1] ** 2)", "(1 - h[:, t] ** 2)"),
+    "a matrix not transposed": (BPTT, TO_WINDOWS, "delta[:, t] @ recurrent_kernel.T", "delta[:, t] @ recurrent_kernel"),
+    "h of the wrong step": (BPTT, TO_WINDOWS, '"btk,btm->km", h[:, :-1], delta', '"btk,btm->km", h[:, 1:], delta'),
+    "cut off one step early": (
+        BPTT,
+        TO_WINDOWS,
+        "if window and t % window == 0:",
+        "if window and (t + 1) % window == 0:",
+    ),
+    "clipped one by one": (GRADIENTS, TO_CLIPPING, "norm(full), 1) for g in full]", "norm([g]), 1) for g in full]"),
+    "half a step": (GRADIENTS, TO_CLIPPING, "SGD(1.0, **options)", "SGD(0.5, **options)"),
+    "no way out of the cell": (MEMORY, TO_JACOBIAN, "o_before * (1 - np.tanh(c_before) ** 2)", "o_before"),
+    "c carried without its gate": (MEMORY, TO_REACH, "@ recurrent_kernel.T, dc * f", "@ recurrent_kernel.T, dc"),
+    "the GRU's z the wrong way back": (MEMORY, TO_REACH, "dh = dh * z + da", "dh = dh * (1 - z) + da"),
+    "a bias in the wrong block": (
+        MEMORY,
+        TO_REACH,
+        "bias[units : 2 * units] = forget",
+        "bias[2 * units : 3 * units] = forget",
+    ),
+    "chrono with the wrong sign": (MEMORY, TO_REACH, "-np.log(steps))(shape", "np.log(steps))(shape"),
+    "a mask that is not used": (MASKING, ("imports", "pad", "equal"), "layer(batch, mask=mask)", "layer(batch)"),
+    "padding on the other side": (MASKING, ("imports", "pad", "equal", "steps"), "padding=where", 'padding="pre"'),
+    "a mask that was never there": (
+        MASKING,
+        ("imports", "pad", "equal", "steps", "survives", "survives-verdict"),
+        "between(layers.Masking()(padded))",
+        "between(padded)",
+    ),
+    "right padding not told from left": (
+        MASKING,
+        ("imports", "pad", "right-padded"),
+        "right.all() and (counts > 0).all()",
+        "right.all()",
+    ),
     "a scaler that saw validation": (
         SINE,
         TO_SCALER,
@@ -67,12 +166,17 @@ FAULTS = {  # name: (lesson, what to run, old code, new code)
 }
 
 
+@cache
+def passes(lesson: Lesson, parts: tuple[str, ...]) -> None:
+    """Without a fault the lesson's assertions hold."""
+    execute(lesson, *parts)
+
+
 @pytest.mark.parametrize(("lesson", "parts", "old", "new"), FAULTS.values(), ids=FAULTS)
 def test_a_planted_fault_fails_the_lesson(lesson, parts, old, new):
-    execute(lesson, *parts)  # without the fault it passes
+    passes(lesson, parts)
     with pytest.raises(AssertionError):
         execute(lesson, *parts, old=old, new=new)
-    plt.close("all")
 
 
 def test_sample_and_hold_is_what_a_loop_says():

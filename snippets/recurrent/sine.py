@@ -323,7 +323,7 @@ def draw_by_horizon(by_horizon, digits):
             several = cell.replace(" to ", "–")
             cells.append(several if errors[1:] else cell.split()[0])
         print(f"{name:15}", *[f"{cell:>13}" for cell in cells])
-        style = {"color": f"C{2 - number}", "alpha": 0.8}
+        style = {"color": f"C{(2 - number) % 4}", "alpha": 0.8}
         lines = plt.plot(range(1, steps + 1), np.transpose(errors), **style)
         lines[0].set_label(name)
     plt.xlabel("horizon (steps ahead)")
@@ -378,15 +378,18 @@ noisy_horizon["linear"].append(horizon_error(forecasts, y_noisy))
 forecasts = np.repeat(x_start[:, -1], steps, axis=1)
 noisy_horizon["persistence"].append(horizon_error(forecasts, y_noisy))
 
+known = sliding_window_view(sine[target_test], steps)[:starts]
+noisy_horizon["sine itself"] = [horizon_error(known, y_noisy)]
+
 plt.figure(figsize=(5.4, 3.4))
 draw_by_horizon(noisy_horizon, digits=3)
-plt.axhline(floor, color="C3", linestyle=":", label="noise")
 legend_above(ncols=4)
 plt.show()
 
 at_1 = [error[0] for error in noisy_horizon["LSTM"]]
 at_50 = [error[49] for error in noisy_horizon["LSTM"]]
 assert max(at_50) / min(at_50) > max(at_1) / min(at_1)  # seeds drift apart
+assert np.mean(at_50) > noisy_horizon["linear"][0][49]
 # --8<-- [end:noisy-horizon]
 
 
