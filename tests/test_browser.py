@@ -205,5 +205,6 @@ def test_paper_loses_nothing(visit, name):
 
 def test_a_first_visit_is_small(browser, server, site):
     sizes = download_sizes(browser, server, site)
+    assert sizes.pop("search index") <= 9_000 * len(PAGES)  # it grows with the course
     for place, size in sizes.items():
         assert size <= (280_000 if place.startswith("first") else 60_000), (place, size)
