@@ -38,6 +38,7 @@ def absolute_links(text: str, lesson: Lesson) -> str:
 def prose(text: str, lesson: Lesson) -> str:
     """A page's Markdown as a notebook understands it: no includes, plain titles for boxes, coloured equations."""
     store = f"docs/runs/{lesson.name}/"
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)  # front matter
     text = re.sub(rf'^```text title="Output"\n--8<-- "{store}.*"\n```$', "", text, flags=re.M)
     text = re.sub(rf"^!\[[^\]]*\]\([./]*runs/{lesson.name}/[^)]*[.]svg\).*$", "", text, flags=re.M)
     text = re.sub(

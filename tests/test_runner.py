@@ -264,7 +264,13 @@ def test_a_damaged_store_is_named_by_file_and_runs_again(stored):
 def start_and_wait(course: Course) -> subprocess.Popen:
     """Start a run whose third block never ends; return once it is in that block."""
     course.write(block("open('reached', 'w').close()\nimport time\ntime.sleep(50)"))
-    process = subprocess.Popen(course.command(), cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        course.command(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background job ignores it
+    )
     deadline = time.monotonic() + 30
     while not (course.root / ".runs/tiny/page/reached").exists():
         assert time.monotonic() < deadline
