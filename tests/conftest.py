@@ -9,21 +9,10 @@ import threading
 from pathlib import Path
 
 import pytest
-import yaml
 
-from tests.lessons import ROOT
+from tests.lessons import ROOT, read_config
 
 BASE = "/course/"  # the site lives below a path, so that an absolute address that forgets it is found
-
-
-def read_config(root: Path = ROOT) -> dict:
-    """mkdocs.yml, without the values that MkDocs computes."""
-
-    class Loader(yaml.SafeLoader):
-        pass
-
-    Loader.add_multi_constructor("!", lambda loader, tag, node: None)
-    return yaml.load((root / "mkdocs.yml").read_text("utf-8"), Loader)
 
 
 def nav_files(nav: list) -> list[str]:

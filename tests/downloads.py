@@ -12,6 +12,7 @@ from pathlib import Path
 import nbformat
 
 from tests.lessons import ROOT, Lesson, find_lessons, read_blocks, read_regions
+from tests.worker import COLOUR
 
 
 def script(lesson: Lesson) -> str:
@@ -54,7 +55,7 @@ def prose(text: str, lesson: Lesson) -> str:
 @cache
 def colours(root: Path = ROOT) -> dict[str, tuple[str, str]]:
     """{name: (light, dark)} of colors.css, which gives every colour that has a meaning."""
-    found = re.findall(r"--([a-z-]+):\s*(#[0-9a-f]{6})", (root / "docs/assets/css/colors.css").read_text("utf-8"))
+    found = COLOUR.findall((root / "docs/assets/css/colors.css").read_text("utf-8"))
     light: dict[str, tuple[str, str]] = {}
     for name, value in found:
         light[name] = (light[name][0], value) if name in light else (value, value)

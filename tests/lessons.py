@@ -116,15 +116,20 @@ def read_regions(lesson: Lesson) -> dict[str, tuple[int, str]]:
     return regions
 
 
-@cache
-def snippets(root: Path) -> SnippetPreprocessor:
-    """The site's own include mechanism, with the options that mkdocs.yml gives it."""
+def read_config(root: Path = ROOT) -> dict:
+    """mkdocs.yml, without the values that MkDocs computes (!ENV and the like)."""
 
     class Loader(yaml.SafeLoader):
         pass
 
-    Loader.add_multi_constructor("!", lambda loader, tag, node: None)  # !ENV and the like play no part here
-    extensions = yaml.load((root / "mkdocs.yml").read_text("utf-8"), Loader)["markdown_extensions"]
+    Loader.add_multi_constructor("!", lambda loader, tag, node: None)
+    return yaml.load((root / "mkdocs.yml").read_text("utf-8"), Loader)
+
+
+@cache
+def snippets(root: Path) -> SnippetPreprocessor:
+    """The site's own include mechanism, with the options that mkdocs.yml gives it."""
+    extensions = read_config(root)["markdown_extensions"]
     options = next(e["pymdownx.snippets"] for e in extensions if isinstance(e, dict) and "pymdownx.snippets" in e)
     options = options | {"base_path": [str(root / base) for base in options["base_path"]]}
     markdown = Markdown(extensions=["pymdownx.snippets"], extension_configs={"pymdownx.snippets": options})
@@ -206,27 +211,23 @@ def stale(lesson: Lesson) -> str | None:
         return f"{lesson.shown}:1: has not been run: there is no {shown}"
     try:
         record = json.loads(record_file.read_text("utf-8"))
-        then, kept = record["inputs"], record["outputs"]
+        then, kept = record["inputs"], dict(record["outputs"])
+        then = {"program": then["program"]} | {kind: dict(then[kind]) for kind in ("executors", "packages")}
     except (ValueError, KeyError, TypeError) as error:
         line = getattr(error, "lineno", 1)
         return f"{shown}:{line}: corrupt record ({type(error).__name__}: {error})"
     now = inputs(lesson)
-    if then.get("program") != now["program"]:
+    if then["program"] != now["program"]:
         return f"{lesson.shown}:1: changed since it was run"
     for kind in ("executors", "packages"):
         for name, value in now[kind].items():
-            if then.get(kind, {}).get(name) != value:
+            if then[kind].get(name) != value:
                 return f"{shown}:1: {name} changed since {lesson.shown} was run"
     found = outputs(lesson.store)
     for name in sorted(kept.keys() | found.keys()):
         if kept.get(name) != found.get(name):
-            fault = (
-                "is missing"
-                if name not in found
-                else "was edited by hand"
-                if name in kept
-                else "was not made by the run"
-            )
+            made = "was edited by hand" if name in kept else "was not made by the run"
+            fault = made if name in found else "is missing"
             return f"{shown.removesuffix(RECORD)}{name}:1: {fault}"
     return None
 

@@ -211,11 +211,6 @@ def test_the_sigmoid_neither_overflows_nor_warns():
     assert sigmoid(a).dtype == "float32"
 
 
-def test_every_lesson_is_fresh_or_was_just_run():
-    for lesson in lessons.find_lessons():
-        assert lessons.stale(lesson) is None
-
-
 def test_a_lesson_runs_in_its_time():
     for lesson in lessons.find_lessons():
         record = json.loads((lesson.store / "run.json").read_text("utf-8"))

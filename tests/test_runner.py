@@ -244,6 +244,14 @@ def test_a_damaged_store_is_named_by_file_and_runs_again(stored):
         (lambda: (store / "run.json").write_text(good[:100]), "docs/runs/tiny/page/run.json:"),
         (lambda: (store / "run.json").write_text("[]"), "docs/runs/tiny/page/run.json:1: corrupt record"),
         (lambda: (store / "run.json").write_text("{}"), "docs/runs/tiny/page/run.json:1: corrupt record"),
+        (
+            lambda: (store / "run.json").write_text('{"inputs": [], "outputs": {}}'),
+            "docs/runs/tiny/page/run.json:1: corrupt record",
+        ),
+        (
+            lambda: (store / "run.json").write_text('{"inputs": {"program": "", "executors": 3}, "outputs": {}}'),
+            "docs/runs/tiny/page/run.json:1: corrupt record",
+        ),
         (lambda: (store / "run.json").write_bytes(b"\xff\xfe"), "docs/runs/tiny/page/run.json:1: corrupt record"),
         (lambda: (store / "run.json").unlink(), "snippets/tiny/page.py:1: has not been run"),
         (
