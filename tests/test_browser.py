@@ -1,10 +1,13 @@
 """The site in a real browser: phone and desk, light and dark, without JavaScript, by keyboard, on paper."""
 
+import base64
+import hashlib
 import io
 import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from bs4 import BeautifulSoup
 from matplotlib.image import imread
 
 from tests import downloads, lessons
@@ -28,9 +31,16 @@ def visit(browser, server):
     """Open a page like a new reader; whatever the test looks at, nothing may fail, warn or come from elsewhere."""
     contexts, faults = [], []
 
-    def go(name, width=DESK, scheme="light", **options):
+    def go(name, width=DESK, scheme="light", policy="", **options):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
         contexts.append(context)
+        if policy:
+
+            def guard(route):
+                answer = route.fetch()
+                route.fulfill(response=answer, headers=answer.headers | {"content-security-policy": policy})
+
+            context.route("**/*", guard)
         page = context.new_page()
         page.on("console", lambda said: said.type in ("error", "warning") and faults.append(said.text))
         page.on("pageerror", lambda error: faults.append(str(error)))
@@ -226,3 +236,39 @@ def test_a_first_visit_is_small(browser, server, site):
     assert sizes.pop("search index") <= 9_000 * len(PAGES)  # fetched when the reader turns to the search
     for place, size in sizes.items():
         assert size <= (280_000 if place.startswith("first") else 60_000), (place, size)
+
+
+def content_policy(site) -> str:
+    """The strictest Content-Security-Policy under which the site works.
+
+    Only the theme has inline scripts: where the site begins (a text for each depth of folders), the palette before the
+    first paint, and the tab that an address names. Each is allowed by its hash. Inline styles: the theme and KaTeX.
+    """
+    texts = {
+        script.string
+        for page in site.rglob("*.html")
+        for script in BeautifulSoup(page.read_text("utf-8"), "html.parser").find_all("script", src=False)
+        if script.get("type") != "application/json"
+    }
+    theme = ("__md_scope=", "var palette=", "var target=")
+    assert {text[:10] for text in texts} == {start[:10] for start in theme}
+    hashes = (base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in sorted(texts))
+    scripts = " ".join(f"'sha256-{value}'" for value in hashes)
+    return (
+        f"default-src 'none'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'"
+    )
+
+
+@pytest.mark.parametrize("name", ["index", LESSON])
+def test_the_site_works_under_a_strict_content_policy(visit, site, server, name):
+    """`visit` fails for what the browser refuses: that is an error in the console."""
+    page = visit(name, policy=content_policy(site))
+    equations(page)
+    page.keyboard.press("/")
+    page.keyboard.type("forget gate")
+    page.locator(".md-search-result__link").first.wait_for()
+    page.keyboard.press("Escape")
+    page.click(".md-tabs a:has-text('Reference')")
+    arrive(page, server, "reference/notation")
+    assert equations(page) > 10
