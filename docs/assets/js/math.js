@@ -30,7 +30,13 @@ async function render() {
   const found = document.querySelectorAll(".arithmatex:not([data-rendered])");
   if (found.length === 0) return;
   const katex = await load();
+  let pause = performance.now() + 20;
   for (const element of found) {
+    if (performance.now() > pause) { // a page with a hundred equations stays ready for its reader meanwhile
+      await new Promise((resolve) => setTimeout(resolve));
+      pause = performance.now() + 20;
+    }
+    if (element.dataset.rendered !== undefined) continue; // the reader left and came back during a pause
     const source = element.textContent.trim(); // \(…\) inline, \[…\] on lines of its own
     katex.render(source.slice(2, -2), element, { ...options, displayMode: source.startsWith("\\[") });
     element.dataset.rendered = "";

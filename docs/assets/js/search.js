@@ -14,4 +14,8 @@
     if (this.waitsFor) this.waitsFor.then(() => send.call(this, body));
     else send.call(this, body);
   };
+  // The theme gives the search the role of a dialog, but no name.
+  document.addEventListener("DOMContentLoaded", () => {
+    document.querySelector(".md-search[role=dialog]")?.setAttribute("aria-label", "Search");
+  });
 }
