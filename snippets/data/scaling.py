@@ -1,0 +1,223 @@
+# --8<-- [start:imports]
+import keras
+import matplotlib.pyplot as plt
+import numpy as np
+from keras import layers
+from numpy.lib.stride_tricks import sliding_window_view
+
+SEEDS = (0, 1, 2)
+# --8<-- [end:imports]
+
+# --8<-- [start:series]
+days = np.arange(1200)
+weather = np.random.default_rng(0).normal(size=1200)
+# Passengers of an airline: growth, a yearly wave, noise.
+series = 2000 + 2 * days + 300 * np.sin(2 * np.pi * days / 365)
+series = series + 60 * weather
+train, validation, test = np.split(series, [720, 960])
+
+plt.figure(figsize=(5.2, 2.8))
+for name, part in zip(("training", "validation", "test"), (0, 720, 960)):
+    size = 720 if part == 0 else 240
+    place = slice(part, part + size)
+    plt.plot(days[place], series[place], label=name)
+plt.axhline(train.max(), color="C3", linestyle="--")
+plt.text(0, train.max() + 60, "largest value of the training part")
+plt.xlabel("day")
+plt.ylabel("passengers")
+plt.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
+plt.show()
+# --8<-- [end:series]
+
+# --8<-- [start:scaler]
+mean, deviation = train.mean(), train.std()
+
+
+def scale(values):
+    """Any shape -> the same shape, in units of the training part."""
+    return (values - mean) / deviation
+
+
+def unscale(values):
+    """The inverse of scale."""
+    return values * deviation + mean
+
+
+for name, part in (("training", train), ("validation", validation)):
+    scaled = scale(part)
+    print(
+        f"{name:10}  mean {scaled.mean():5.2f}  deviation {scaled.std():.2f}"
+    )
+
+assert np.allclose(unscale(scale(test)), test, rtol=1e-12)
+assert abs(scale(train).mean()) < 1e-9
+# --8<-- [end:scaler]
+
+# --8<-- [start:keras]
+layer = layers.Normalization(axis=None)
+layer.adapt(train)
+back = layers.Normalization(
+    axis=None, mean=mean, variance=deviation**2, invert=True
+)
+
+assert np.allclose(layer(test), scale(test), atol=1e-5)
+assert np.allclose(back(layer(test)), test, rtol=1e-5)
+print(f"{float(layer(test[:1])[0]):.4f} = {scale(test[0]):.4f}")
+# --8<-- [end:keras]
+
+# --8<-- [start:proof]
+poisoned = np.concatenate([train, validation, 1e6 + test])
+again = np.split(poisoned, [720, 960])[0]
+assert (again.mean(), again.std()) == (mean, deviation)
+
+leaking = (series.mean(), series.std())
+assert leaking != (poisoned.mean(), poisoned.std())
+print("fitted on the training part: unchanged")
+print("fitted on everything:", np.round(leaking, 1), "->", end=" ")
+print(np.round([poisoned.mean(), poisoned.std()], 1))
+# --8<-- [end:proof]
+
+
+# --8<-- [start:network]
+def windows(values, timesteps=10):
+    """(n,) -> (n - timesteps, timesteps), (n - timesteps,)."""
+    rows = sliding_window_view(values, timesteps + 1)
+    return rows[:, :-1], rows[:, -1]
+
+
+def rmse(x, y):
+    """Root mean squared error of two arrays of one shape."""
+    return float(np.sqrt(np.mean((x - y) ** 2)))
+
+
+def forecasts(prepare, seed):
+    """Train a small network on prepared windows; forecast the test part.
+
+    prepare: windows (n, timesteps) -> (prepared windows, level, unit)
+    """
+    keras.utils.set_random_seed(seed)
+    model = keras.Sequential(
+        [layers.Dense(16, activation="tanh"), layers.Dense(1)]
+    )
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    x, y = windows(train)
+    prepared, level, unit = prepare(x)
+    target = (y - level) / unit
+    model.fit(prepared, target, batch_size=64, epochs=40, verbose=0)
+    prepared, level, unit = prepare(windows(test)[0])
+    return np.array(model(prepared))[:, 0] * unit + level
+
+
+# --8<-- [end:network]
+
+# --8<-- [start:compare]
+everything = (series.mean(), series.std())
+moves = np.diff(train).std()
+preparations = {
+    "raw values": lambda x: (x, 0, 1),
+    "scaled by the training part": lambda x: (scale(x), mean, deviation),
+    "scaled by everything": lambda x: (
+        (x - everything[0]) / everything[1],
+        *everything,
+    ),
+    "last value subtracted": lambda x: (
+        (x - x[:, -1:]) / moves,
+        x[:, -1],
+        moves,
+    ),
+}
+x, y = windows(test)
+fit_x, fit_y = windows(train)
+weights = np.linalg.lstsq(np.c_[fit_x, np.ones(len(fit_x))], fit_y)[0]
+results = {
+    "persistence": [rmse(x[:, -1], y)],
+    "linear regression": [rmse(np.c_[x, np.ones(len(x))] @ weights, y)],
+}
+for name, prepare in preparations.items():
+    results[name] = [rmse(forecasts(prepare, seed), y) for seed in SEEDS]
+
+print("error on the test part, passengers      least    most")
+for name, errors in results.items():
+    print(f"{name:36}{min(errors):9.0f}{max(errors):8.0f}")
+
+last = results["persistence"][0]
+assert min(results["raw values"]) > 10 * last
+assert min(results["scaled by the training part"]) > 3 * last
+assert max(results["scaled by everything"]) < 3 * last
+assert max(results["last value subtracted"]) < last
+assert results["linear regression"][0] < last
+# --8<-- [end:compare]
+
+
+# --8<-- [start:rule]
+def by_own_range(rows):
+    """(n, timesteps + 1) -> the same, each row from 0 to 1; its range."""
+    low = rows.min(axis=1, keepdims=True)
+    high = rows.max(axis=1, keepdims=True)
+    return (rows - low) / (high - low), (high - low)[:, 0]
+
+
+def read_off(x):
+    """Forecast from windows that were scaled together with their target."""
+    guess = x[:, -1].copy()
+    guess[x.max(axis=1) < 1] = 1  # so the target was the largest
+    guess[x.min(axis=1) > 0] = 0  # or the smallest
+    return guess
+
+
+print("seed   persistence   leaking scale")
+for seed in range(5):
+    walk = np.random.default_rng(seed).normal(size=2000).cumsum()
+    rows = sliding_window_view(walk, 11)
+    scaled, unit = by_own_range(rows)
+    last = rmse(rows[:, -2], rows[:, -1])
+    lying = rmse(read_off(scaled[:, :-1]) * unit, scaled[:, -1] * unit)
+    print(f"{seed:4}  {last:12.2f}  {lying:14.2f}")
+    assert lying < 0.8 * last
+# --8<-- [end:rule]
+
+# --8<-- [start:starter-column]
+rng = np.random.default_rng(3)
+table = rng.normal([20, 1013, 5], [8, 10, 2], size=(500, 3))
+center, spread = table[:400].mean(axis=0), table[:400].std(axis=0)
+scaled = (table - center) / spread  # (500, 3)
+forecast = scaled[400:, 1]  # say a model gave the scaled pressure
+print("columns: temperature, pressure, wind; forecast", forecast.shape)
+# --8<-- [end:starter-column]
+
+# --8<-- [start:solution-column]
+pressure = forecast * spread[1] + center[1]
+assert np.allclose(pressure, table[400:, 1])
+
+try:
+    forecast * spread + center
+except ValueError as error:
+    print(error)
+
+wrong = forecast[:, None] * spread + center  # (100, 3): no error
+print("wrong shape", wrong.shape, "right shape", pressure.shape)
+assert np.allclose(wrong[:, 1], pressure)
+# --8<-- [end:solution-column]
+
+# --8<-- [start:starter-constant]
+sensor = np.full(500, 4.0)  # broken in the training part …
+sensor[450:] = 5.0  # … and mended later
+deviation_of_sensor = sensor[:400].std()
+print("deviation", deviation_of_sensor)
+# --8<-- [end:starter-constant]
+
+# --8<-- [start:solution-constant]
+with np.errstate(divide="ignore", invalid="ignore"):
+    naive = (sensor - sensor[:400].mean()) / deviation_of_sensor
+print("divided by zero:", naive[[0, 499]])
+
+unit = deviation_of_sensor or 1.0
+cured = (sensor - sensor[:400].mean()) / unit
+print("with a unit of one:", cured[[0, 499]])
+assert np.isfinite(cured).all()
+assert not np.isfinite(naive).any()
+
+normalised = layers.Normalization(axis=None)
+normalised.adapt(sensor[:400])
+print("Keras:", np.array(normalised(sensor))[[0, 499]])
+# --8<-- [end:solution-constant]
