@@ -63,8 +63,9 @@ assert np.array_equal(y[:, -1, 0], x[:, -1, 0] + 4)
 assert x.min() == 0
 assert y.max() == 999  # nothing is lost at either end
 assert len(x) == 1000 - 10 - 4 + 1
-print("first window", x[0, :, 0], "-> targets", y[0, :, 0])
-print("last  window", x[-1, :, 0], "-> targets", y[-1, :, 0])
+for name, k in (("first", 0), ("last", -1)):
+    print(f"{name:5} window {x[k, 0, 0]:3} to {x[k, -1, 0]:3}", end="  ")
+    print("targets", y[k, :, 0])
 # --8<-- [end:check]
 
 
