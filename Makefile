@@ -20,16 +20,22 @@ help: ## list the commands
 site: build ## build the site and serve it at http://127.0.0.1:8000/
 	$(SITE) mkdocs serve --strict
 
-check: lint ## prove everything: lint, each page from scratch, records, strict build, all tests
+check: lint ## prove everything: lint, each page and lab from scratch, records, strict build, all tests
 	$(DEV) python -m tests.lessons verify
+	$(DEV) python -m tests.labs verify
 	$(DEV) python -m tests.lessons run --rerun
+	$(DEV) python -m tests.labs run --rerun
 	$(DEV) pytest
 
-run: $(UV) ## execute the lessons that changed; one by name: make run PAGE=recurrent/lstm
-	$(LESSONS) python -m tests.lessons run $(PAGE)
+LABS := $(filter labs/%,$(PAGE))
+PAGES := $(filter-out labs/%,$(PAGE))
+run: $(UV) ## execute the lessons and labs that changed; one by name: make run PAGE=recurrent/lstm or labs/windows
+	$(if $(PAGES)$(if $(LABS),,all),$(LESSONS) python -m tests.lessons run $(PAGES))
+	$(if $(LABS)$(if $(PAGES),,all),$(LESSONS) python -m tests.labs run $(LABS))
 
-build: $(UV) ## build the site into site/; a lesson that changed is run first
-	@stale=$$($(SITE) python -m tests.lessons stale) || exit 1; test -z "$$stale" || $(MAKE) run
+build: $(UV) ## build the site into site/; a lesson or lab that changed is run first
+	@stale=$$($(SITE) python -m tests.lessons stale && $(SITE) python -m tests.labs stale) || exit 1; \
+	test -z "$$stale" || $(MAKE) run
 	$(SITE) python -m tests.downloads
 	$(SITE) mkdocs build --strict
 
@@ -43,7 +49,7 @@ lint: $(UV)
 	$(DEV) typos
 
 clean: ## remove what can be made again
-	rm -rf .venv .tools .runs site
+	rm -rf .venv .tools .runs .hypothesis site
 
 .tools/bin/uv:
 	python3 -m venv .tools

@@ -26,6 +26,7 @@ LESSON = "recurrent/lstm"  # the typical page: equations, figures, twenty blocks
 INDEX = "search/search_index.json"
 SIZES = (50, 200, 800)
 TABLE = ROOT / "docs/reference/measured.txt"
+TFJS = "4.22.0"  # what the training in the reader's browser is measured against; no part of the site
 ENVIRONMENT = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
 
 
@@ -112,6 +113,71 @@ def download_sizes(browser: Browser, server: str, site: Path) -> dict[str, int]:
     return sizes | {f"then {name}": size(fetch(name) - seen) for name in PAGES if name != LESSON}
 
 
+# One epoch of the training on the page recurrent/scratch, on the page's own code and on TensorFlow.js: the median of
+# five after two to warm up. Both begin with TensorFlow's weights, and must arrive at the same loss of the first batch.
+EPOCHS = """async ({ backends }) => {
+  const { TASKS, training } = await import(new URL("training.js", location));
+  const { start, losses } = await (await fetch("training.json")).json();
+  const agree = (loss) => { if (!(Math.abs(loss - losses[0]) < 1e-5)) throw new Error(`not the same net: ${loss}`); };
+  const median = async (epoch) => {
+    const times = [];
+    for (let k = 0; k < 7; k++) {
+      const began = performance.now();
+      await epoch();
+      if (k > 1) times.push(performance.now() - began);
+    }
+    return times.sort((a, b) => a - b)[2];
+  };
+  const settings = { task: "sine", units: 16, timesteps: 10, forgetBias: 1, learningRate: 0.01 };
+  const run = training(settings, start);
+  agree(training(settings, start).step().loss);
+  const found = { ours: await median(() => { for (let k = 0; k < TASKS.sine.epoch; k++) run.step(); }) };
+  for (const backend of backends) {
+    if (backend === "wasm") tf.wasm.setWasmPaths(new URL(".", location).href);
+    await tf.setBackend(backend);
+    const cell = tf.layers.lstm({ units: 16, inputShape: [10, 1], recurrentActivation: "sigmoid" });
+    const model = tf.sequential({ layers: [cell, tf.layers.dense({ units: 1 })] });
+    model.setWeights(start.map((weight) => tf.tensor(weight)));
+    model.compile({ optimizer: tf.train.adam(0.01), loss: "meanSquaredError" });
+    const order = Array.from({ length: 1024 }, (_, k) => (419 * k) % 1024);
+    const x = tf.tensor3d(order.map((k) => Array.from({ length: 10 }, (_, t) => [Math.sin(0.1 * (k + t))])));
+    const y = tf.tensor2d(order.map((k) => [Math.sin(0.1 * (k + 10))]));
+    agree(model.evaluate(x.slice(0, 32), y.slice(0, 32)).dataSync()[0]);
+    found[backend] = await median(() => model.fit(x, y, { batchSize: 32, epochs: 1, shuffle: false, verbose: 0 }));
+  }
+  return found;
+}"""
+
+
+def training_speed(browser: Browser, folder: Path) -> str:
+    """Milliseconds for an epoch, ours and TensorFlow.js', in one run; it is installed for this run only."""
+    folder.mkdir()
+    packages = [f"@tensorflow/tfjs@{TFJS}", f"@tensorflow/tfjs-backend-wasm@{TFJS}"]
+    command = ["npm", "install", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund", *packages]
+    installed = shutil.which("npm") and subprocess.run(command, capture_output=True, timeout=300).returncode == 0
+    files = [*(ROOT / "docs/assets/js").glob("*.js"), ROOT / "docs/runs/recurrent/scratch/training.json"]
+    if installed:
+        packed = folder / "node_modules/@tensorflow"
+        files += [packed / "tfjs/dist/tf.min.js", packed / "tfjs-backend-wasm/dist/tf-backend-wasm.min.js"]
+        files += (packed / "tfjs-backend-wasm/dist").glob("*.wasm")
+    for file in files:
+        shutil.copy(file, folder)
+    scripts = ("tf.min.js", "tf-backend-wasm.min.js") if installed else ()
+    tags = "".join(f'<script src="{name}"></script>' for name in scripts)
+    (folder / "index.html").write_text(f"<!doctype html><title>bench</title>{tags}", "utf-8")
+    with listen(folder) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{listener.server_port}{BASE}")
+        found = page.evaluate(EPOCHS, {"backends": ["wasm", "cpu"] if installed else []})
+        listener.shutdown()
+    ours = found.pop("ours")
+    if not installed:
+        return f"{ours:.0f} ms (TensorFlow.js is not measured: npm or its registry cannot be reached)"
+    theirs = ", ".join(f"{time:.0f} ms on {backend}" for backend, time in found.items())
+    return f"{ours:.0f} ms; TensorFlow.js {TFJS}: {theirs}, {min(found.values()) / ours:.1f} times as long at best"
+
+
 def rows(folder: Path) -> list[tuple[str, str]]:
     table = []
     for lesson in find_lessons():
@@ -136,6 +202,7 @@ def rows(folder: Path) -> list[tuple[str, str]]:
         largest = max((place for place in sizes if place.startswith("then")), key=sizes.get)
         for place in (*list(sizes)[:3], largest):
             table.append((f"Compressed download without figures: {place}", f"{sizes[place] / 1000:.0f} KB"))
+        table.append(("One epoch of the training in the browser, 16 units", training_speed(browser, folder / "tfjs")))
         listener.shutdown()
     return table
 

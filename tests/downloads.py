@@ -42,6 +42,8 @@ def prose(text: str, lesson: Lesson) -> str:
     text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.S)  # front matter
     text = re.sub(rf'^```text title="Output"\n--8<-- "{store}.*"\n```$', "", text, flags=re.M)
     text = re.sub(rf"^!\[[^\]]*\]\([./]*runs/{lesson.name}/[^)]*[.]svg\).*$", "", text, flags=re.M)
+    interactive = f"*Here [the page]({site_url(lesson.root)}{lesson.name}/) is interactive.*"
+    text = re.sub(r"^<div>\n<lstm-.*?^</div>$", interactive, text, flags=re.M | re.S)
     text = re.sub(
         rf'^--8<-- "({store}[^"]*)"$', lambda m: (lesson.root / m[1]).read_text("utf-8").rstrip(), text, flags=re.M
     )

@@ -1,4 +1,6 @@
 # --8<-- [start:imports]
+import json
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -331,6 +333,75 @@ plt.show()
 between = ~flagged[shown]
 assert f[flags].max() < 0.25 < 0.95 < f[between].min()
 # --8<-- [end:hold]
+
+# --8<-- [start:explorer]
+double = keras.Sequential(  # for the same weights in double precision
+    [
+        keras.Input((10, 2), dtype="float64"),
+        layers.LSTM(4, return_sequences=True, dtype="float64"),
+        layers.Dense(1, dtype="float64"),
+    ]
+)
+small, error = train(layers.LSTM, 4, learning_rate=0.05, seed=3)
+double.set_weights(small.get_weights())
+
+series, target = sample_and_hold(12, 10, seed=125)
+series = series.astype("float64").round(2)
+series[8:] *= 100  # far outside the training range: gates saturate
+cell = double.layers[0].cell  # one step gives both states
+state, states = cell.get_initial_state(batch_size=12), []
+for t in range(10):
+    _, state = cell(series[:, t], state)
+    states.append(state)
+h_keras, c_keras = np.moveaxis(np.array(states), 0, 2)  # (12, 10, 4) each
+prediction = np.asarray(double(series))  # (12, 10, 1)
+single = np.asarray(small(series))
+
+weights = double.get_weights()
+h, c, f, i, c_tilde, o = lstm(series, *weights[:3])
+assert abs(h - h_keras).max() < 1e-12
+assert abs(c - c_keras).max() < 1e-12
+assert abs(prediction - single).max() < 1e-4
+assert abs(prediction[0] - target[0]).max() < 0.25  # holds the flagged value
+
+names = "kernel recurrent_kernel bias dense offset x h c prediction"
+arrays = [*weights, series, h_keras, c_keras, prediction]
+explorer = {"features": {"value": [-1, 1], "flag": [0, 1]}}  # for sliders
+for name, array in zip(names.split(), arrays, strict=True):
+    explorer[name] = array.tolist()
+with open("explorer.json", "w") as file:
+    json.dump(explorer, file)
+# --8<-- [end:explorer]
+
+# --8<-- [start:ten-steps]
+gates = {"f": (f, "#cc2200"), "i": (i, "#0867e7"), "o": (o, "#992ba5")}
+states = {"c̃": (c_tilde, "#20754f"), "c": (c, "#5f2f00"), "h": (h, "#00475b")}
+unit = 1  # the second of four, over the steps of the first series
+columns = [array[0, :, unit] for array, _ in (gates | states).values()]
+table = np.stack([*series[0].T, *columns, prediction[0, :, 0]], axis=1)
+print("step  value flag     f      i      o      c̃      c      h  prediction")
+for step, (value, flag, *rest) in enumerate(table, 1):
+    print(f"{step:4d} {value:6.2f} {flag:4.0f}", end=" ")
+    print(*(f"{number:6.2f}" for number in rest))
+
+fig, axes = plt.subplots(3, 1, figsize=(5.2, 5.6), sharex=True)
+steps = np.arange(1, 11)
+for axis, lines in zip(axes, [gates, states]):
+    for name, (array, colour) in lines.items():
+        axis.plot(steps, array[0, :, unit], ".-", color=colour, label=name)
+axes[2].plot(steps, series[0, :, 0], "o", alpha=0.3, label="value")
+axes[2].plot(steps, prediction[0, :, 0], ".-", label="prediction")
+at_flag = series[0, :, 1] == 1
+for step in steps[at_flag]:
+    axes[2].axvline(step, linestyle=":", alpha=0.5)
+for axis, title in zip(axes, ["gates", "candidate and states", "output"]):
+    axis.set_title(title, loc="left")
+    axis.legend(loc="lower right", bbox_to_anchor=(1, 0.98), ncols=3)
+axes[2].set_xlabel("time step (dotted: flagged)")
+plt.show()
+assert f[0, at_flag, unit].max() < 0.5 < f[0, ~at_flag, unit].min()
+assert i[0, ~at_flag, unit].max() < 0.5 < i[0, at_flag, unit].min()
+# --8<-- [end:ten-steps]
 
 
 # --8<-- [start:order]

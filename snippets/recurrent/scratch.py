@@ -1,4 +1,5 @@
 # --8<-- [start:imports]
+import json
 from time import perf_counter
 
 import keras
@@ -427,6 +428,80 @@ for units in (4, 32, 128):
     print(f"{units:5d} {ratio:12.1f}")
     assert 0.01 < ratio < 100
 # --8<-- [end:speed]
+
+
+# --8<-- [start:watch]
+def last_step_only(x, y, weights):
+    """As loss_and_gradients, for one target after the last step."""
+    prediction, cache = network_forward(x, weights)
+    error = prediction[:, -1] - y
+    dy = np.zeros_like(prediction)
+    dy[:, -1] = 2 * error / error.size
+    return np.mean(error**2), network_backward(dy, *cache)
+
+
+def forecast(model, steps=100):
+    """Begin with the first window, go on with the model's own outputs."""
+    known = list(series[:10])
+    for _ in range(steps):
+        window = np.reshape(known[-10:], (1, 10, 1))
+        known.append(model.predict_on_batch(window)[0, 0])
+    return np.array(known[10:], "float64")
+
+
+keras.config.set_floatx("float32")  # Keras' default
+single = {"dtype": "float32"}  # layers keep the first floatx, unless told
+keras.utils.set_random_seed(0)
+stack = [layers.LSTM(16, **single), layers.Dense(1, **single)]
+model = keras.Sequential([keras.Input((10, 1)), *stack])
+model.compile(keras.optimizers.Adam(0.01), "mse")
+start = [weight.astype("float64").round(8) for weight in model.get_weights()]
+model.set_weights(start)
+
+series = np.sin(0.1 * np.arange(1024 + 10)).astype("float32")
+windows = np.lib.stride_tricks.sliding_window_view(series, 11)  # (1024, 11)
+order = 419 * np.arange(1024) % 1024  # mixed, the same in each epoch
+batches = [(w[:, :-1, None], w[:, -1:]) for w in np.split(windows[order], 32)]
+
+losses, forecasts = [], [forecast(model)]
+for _ in range(10):
+    losses += [float(model.train_on_batch(x, y)) for x, y in batches]
+    forecasts.append(forecast(model))
+with open("training.json", "w") as file:
+    numbers = {"start": [weight.tolist() for weight in start]}
+    numbers["losses"] = np.round(losses, 8).tolist()
+    numbers["forecasts"] = np.round(forecasts, 6).tolist()
+    json.dump(numbers, file)
+
+ours = train_numpy(start, 10 * batches, last_step_only)  # start changes
+difference = abs(np.subtract(ours, losses)).max()
+print(f"320 losses of Keras and of NumPy differ by at most {difference:.0e}")
+assert difference < 1e-5
+
+sine = np.sin(0.1 * np.arange(10, 110))
+off = ((forecasts - sine) ** 2).mean(axis=1)
+print("forecast        mean squared error")
+print(f"always zero    {np.mean(sine**2):10.4f}")
+for epoch in (0, 1, 2, 5, 10):
+    print(f"after epoch {epoch:2} {off[epoch]:10.4f}")
+assert losses[31] < 0.1 * losses[0]
+assert off[1] > 0.1
+assert off[10] < 0.02
+
+fig, axes = plt.subplots(2, 1, figsize=(5.2, 5.2))
+axes[0].semilogy(range(1, 321), losses)
+axes[0].set_xlabel("training step")
+axes[0].set_ylabel("mean squared error")
+ahead = range(1, 101)
+axes[1].plot(ahead, sine, ":", color="#1f2328", label="sine")
+for epoch in (1, 3, 10):
+    axes[1].plot(ahead, forecasts[epoch], label=f"epoch {epoch}")
+axes[1].set_ylim(-2.2, 2.2)
+axes[1].set_xlabel("steps ahead of what the network was given")
+place = {"loc": "lower right", "bbox_to_anchor": (1, 1)}
+axes[1].legend(**place, ncols=4, columnspacing=1)
+plt.show()
+# --8<-- [end:watch]
 
 # --8<-- [start:step-size]
 x, y = sample_and_hold(8, 12, seed=0)
