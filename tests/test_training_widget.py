@@ -96,7 +96,7 @@ def test_it_stops_when_the_page_is_left_and_is_there_again_on_return(visit, serv
         button(widget, "Start").click()
         page.wait_for_function("document.querySelector('lstm-train .yours').getAttribute('d')?.length > 50")
         assert trainers(page) == 1
-        page.click(".md-sidebar--primary a:text-is('LSTM')")
+        page.click(".md-sidebar--primary a[href$='lstm/']")
         test_browser.arrive(page, server, "recurrent/lstm")
         page.wait_for_timeout(200)
         assert not trainers(page)

@@ -16,6 +16,7 @@ PAGE = "recurrent/lstm"
 visit, browser_type_launch_args = test_browser.visit, test_browser.browser_type_launch_args  # fixtures
 STORED = json.loads((ROOT / f"docs/runs/{PAGE}/explorer.json").read_text("utf-8"))
 F, I, O, G, C, H, PREDICTION = range(2, 9)  # columns of the table, after value and flag  # noqa: E741
+RESET = "Bring back TensorFlow’s series"
 sizes = pytest.mark.parametrize("width", [PHONE, DESK])
 
 
@@ -39,8 +40,12 @@ def field(explorer, name: str):
     return explorer.get_by_role(role, name=name, exact=True)
 
 
+def button(explorer, name: str):
+    return explorer.get_by_role("button", name=name, exact=True)
+
+
 def press(explorer, name: str) -> None:
-    explorer.get_by_role("button", name=name).click()
+    button(explorer, name).click()
 
 
 def difference(explorer) -> str:
@@ -123,7 +128,7 @@ def test_an_input_is_changed_by_slider_and_by_number(visit):
     assert "has not seen it" in difference(explorer)
     field(explorer, "value, number").fill("-100")
     assert np.isfinite(table(explorer)).all()
-    press(explorer, "Bring back")
+    press(explorer, RESET)
     assert (table(explorer) == before).all()
     assert "has not seen it" not in difference(explorer)
     assert "back" in note(explorer)
@@ -143,13 +148,13 @@ def test_junk_does_no_harm(visit):
         number.blur()
         assert number.input_value() == "0.7", what
 
-    for junk in ("", "e", "-", "--3", "1e999", "-1e5", "100.5", "1e", "NaN"):
+    for junk in ("", "e", "-", "--3", ".", "NaN", "one"):
         number.focus()
         page.keyboard.press("Control+A")
         page.keyboard.press("Delete")
         page.keyboard.type(junk)
         refused(junk)
-    for junk in ("NaN", "a long text, pasted", "1e400", "12345678901234567890", "<b>1</b>e9"):
+    for junk in ("NaN", "a text", "1e", "1e999", "-1e5", "100.5", "12345678901234567890", "0.1 0.2 0.3", "<b>1</b>e9"):
         page.evaluate("text => navigator.clipboard.writeText(text)", junk)
         number.focus()
         page.keyboard.press("Control+A")
@@ -180,7 +185,7 @@ def test_a_held_gate_changes_what_is_remembered(visit):
     field(explorer, "output o").select_option("as trained")
     field(explorer, "input i").select_option("at 0.5")
     assert (table(explorer)[:, I] == 0.5).all()
-    press(explorer, "Bring back")
+    press(explorer, RESET)
     assert (table(explorer) == before).all()
     chosen = [field(explorer, name).input_value() for name in ("forget f", "input i", "output o")]
     assert chosen == ["", "", ""]
@@ -245,20 +250,20 @@ def test_it_works_by_keyboard_alone(visit):
     assert len(stops) == 13, [
         stop[0] for stop in stops
     ]  # 2 buttons, 2 of time and unit, 4 inputs, 3 gates, reset, table
-    explorer.get_by_role("button", name="Next").focus()
+    button(explorer, "Next").focus()
     page.keyboard.press("Enter")
     page.keyboard.press("Space")
     assert current(explorer) == 3
     explorer.locator("[name=step]").focus()
     page.keyboard.press("End")
     assert current(explorer) == 10
-    explorer.get_by_role("button", name="Next").focus()
+    button(explorer, "Next").focus()
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.textContent") == "Next →", "the focus stays at the last step"
+    assert page.evaluate("document.activeElement.textContent") == "Next", "the focus stays at the last step"
     field(explorer, "forget f").focus()
     page.keyboard.type("at 1")
     assert (table(explorer)[:, F] == 1).all()
-    explorer.get_by_role("button", name="Bring back").focus()
+    button(explorer, RESET).focus()
     page.keyboard.press("Enter")
     assert not (table(explorer)[:, F] == 1).any()
 
@@ -349,7 +354,7 @@ def test_there_is_one_and_nothing_remains_when_the_reader_leaves(visit, server, 
         assert current(explorer) == 2
     assert page.evaluate("still") == "the same document"
     assert page.evaluate("outside") == []
-    assert not page.workers
+    assert not [worker for worker in page.workers if "/assets/js/" in worker.url]
     for _ in range(20):
         page.request_gc()
         if page.evaluate("gone.deref() === undefined"):

@@ -827,15 +827,18 @@ def take_away(name, task, limit):
     return met
 
 
-met = take_away("adding, T = 100", ADDING, 50_000)
+met = take_away("adding, T = 100", ADDING, ADDING["limit"])
 assert met["nothing"] == 3
 assert met["chrono: forget bias 1"] == 0
+assert met["Adam: descent, rate .5"] <= 1
+assert min(met["the forget gate"], met["clipping"]) >= 2
 # --8<-- [end:ablation]
 
 # --8<-- [start:ablation-order]
 met = take_away("order of two", ORDER_A, ORDER_A["limit"])
 assert met["nothing"] == 3
 assert met["chrono: forget bias 1"] == 0
+assert min(met["the forget gate"], met["clipping"]) >= 2
 # --8<-- [end:ablation-order]
 
 # --8<-- [start:summary]
@@ -882,12 +885,15 @@ for name, number in list(PAPER.items())[:-1]:  # all but "fixed"
     met = sum(run[0] for run in runs[name])
     print(f"{name:13} {met}/{len(runs[name])}", end="  ")
     print(f"{max(run[1] for run in runs[name]) / number:5.2f} of the paper's")
-    assert met == len(runs[name]) or (name == "Reber" and met >= 2)
+    assert met >= len(runs[name]) - 1
     if name not in ("Reber", "product, 140", "product, 13"):
         assert max(run[3] for run in runs[name]) <= 12
     defaults = results[name].get("LSTM, bias 1", [])
     if name not in ("Reber", "order, three"):
         assert not any(run[0] for run in defaults)
+        gated = results[name].get("GRU, chrono", [])
+        assert sum(run[0] for run in gated) >= len(gated) - 1
+assert sum(run[0] for run in results["Reber"]["LSTM, bias 1"]) >= 3
 assert max(run[3] for run in runs["product, 140"]) < 200
 assert max(run[3] for run in runs["product, 13"]) < 30
 # --8<-- [end:verdict]

@@ -163,8 +163,8 @@ function template(features, units, steps) {
     <div class="explorer-controls">
       <div class="explorer-time">
         <label>Step ${at} of ${steps}<input type="range" name="step" min="1" max="${steps}"></label>
-        <button type="button" data-go="-1">← Back</button>
-        <button type="button" data-go="1">Next →</button>
+        <button type="button" data-go="-1">Back</button>
+        <button type="button" data-go="1">Next</button>
         <label>Unit <select name="unit">${options(Array.from({ length: units }, (_, k) => [k, k + 1]))}</select></label>
       </div>
       <fieldset class="explorer-inputs"><legend>Input at step ${at}</legend>${features.map(input).join("")}</fieldset>
