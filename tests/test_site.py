@@ -164,7 +164,6 @@ def test_internal_links_and_anchors_lead_somewhere(site, server, tmp_path):
 
 VNU = "vnu-jar@26.9.27"
 THEMES_HTML = (  # faults of Material's own templates …
-    "The value of the “for” attribute of the “label” element must be",
     "Attribute “autocomplete” is only allowed when the input type is",
     "Bad value “” for attribute “tabindex” on element “label”",
     # … and of mkdocs-jupyter, which appends a style sheet of two brackets to a notebook
