@@ -8,7 +8,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from tests import lessons
+from tests import faults, lessons
 from tests.lessons import ROOT, Lesson
 
 NAMES = "lstm sine rnn bptt gradients scratch memory shapes masking gru"
@@ -172,7 +172,12 @@ def passes(lesson: Lesson, parts: tuple[str, ...]) -> None:
     execute(lesson, *parts)
 
 
-@pytest.mark.parametrize(("lesson", "parts", "old", "new"), FAULTS.values(), ids=FAULTS)
+ALL_FAULTS = FAULTS | {
+    f"{name}: {what}": (Lesson(name), *fault) for name, found in faults.FAULTS.items() for what, fault in found.items()
+}
+
+
+@pytest.mark.parametrize(("lesson", "parts", "old", "new"), ALL_FAULTS.values(), ids=ALL_FAULTS)
 def test_a_planted_fault_fails_the_lesson(lesson, parts, old, new):
     passes(lesson, parts)
     with pytest.raises(AssertionError):

@@ -1,0 +1,715 @@
+"""Faults to plant in the lessons' programs: each must fail an assertion of its lesson. See test_lessons.py."""
+
+FIRST_DATA = """
+import matplotlib.pyplot as plt
+import numpy as np
+x = np.linspace(0, 1, 50)[:, np.newaxis]
+y = 2 * x + 1 + np.random.default_rng(0).normal(0, 0.2, x.shape)
+"""
+
+# {lesson: {name: (what to run, old code, new code)}}
+FAULTS = {
+    "basics/gradients": {
+        "the function, not its tape": (
+            (
+                "imports",
+                "tape",
+            ),
+            "tape.gradient(y, x).numpy()",
+            "y.numpy()",
+        ),
+        "central differences over one step": (
+            (
+                "imports",
+                "tape",
+                "differences",
+            ),
+            "(2 * h)",
+            "h",
+        ),
+        "nothing stopped": (
+            (
+                "imports",
+                "stop",
+            ),
+            "tf.stop_gradient(w**2)",
+            "tf.identity(w**2)",
+        ),
+        "the outer tape sees the value": (
+            (
+                "imports",
+                "tape",
+                "second",
+            ),
+            "outer.gradient(first, x)",
+            "outer.gradient(y, x)",
+        ),
+        "safe only outside": (
+            (
+                "imports",
+                "where",
+            ),
+            "harmless = tf.where(x > 0, x, 1.0)",
+            "harmless = x",
+        ),
+        "rounded without the value": (
+            (
+                "imports",
+                "starter-round",
+                "solution-round",
+            ),
+            "return w + tf.stop_gradient(tf.round(w) - w)",
+            "return w",
+        ),
+    },
+    "basics/tensors": {
+        "reshaped, not transposed": (
+            (
+                "imports",
+                "reshape",
+            ),
+            "tf.transpose(two_series)",
+            "tf.reshape(two_series, (-1, 2))",
+        ),
+        "time before the batch": (
+            (
+                "imports",
+                "stack",
+            ),
+            "batch = np.stack([first, second], axis=1)",
+            "batch = np.stack([first, second], axis=0)",
+        ),
+        "scaled without brackets": (
+            (
+                "imports",
+                "starter-scale",
+                "solution-scale",
+            ),
+            "(x - mean) / std",
+            "x - mean / std",
+        ),
+        "the last step, also where it is padding": (
+            (
+                "imports",
+                "starter-last",
+                "solution-last",
+            ),
+            "tf.gather(padded, lengths - 1, batch_dims=1)",
+            "padded[:, -1]",
+        ),
+    },
+    "basics/variables": {
+        "uphill": (
+            (
+                "imports",
+                "descend",
+            ),
+            "w.assign_sub(0.25",
+            "w.assign_add(0.25",
+        ),
+        "a factor that is not tracked": (
+            (
+                "imports",
+                "appended",
+            ),
+            "if keras_way:",
+            "if not keras_way:",
+        ),
+        "an average that only grows": (
+            (
+                "imports",
+                "starter-average",
+                "solution-average",
+            ),
+            "keep * average + (1 - keep) * value",
+            "keep * average + value",
+        ),
+        "a start of another length": (
+            (
+                "imports",
+                "initialisers",
+                "lengths",
+            ),
+            "h /= np.linalg.norm(h)",
+            "h /= 10",
+        ),
+    },
+    "data/windows": {
+        "windows without their last": (
+            (
+                "imports",
+                "function",
+            ),
+            "(series, timesteps + horizon, axis=0)",
+            "(series[:-1], timesteps + horizon, axis=0)",
+        ),
+        "a target that its window holds": (
+            (
+                "imports",
+                "function",
+            ),
+            "rows[:, :timesteps], rows[:, timesteps:]",
+            "rows[:, 1 : timesteps + 1], rows[:, timesteps:]",
+        ),
+        "Keras' targets one place early": (
+            (
+                "imports",
+                "count = 7",
+                "dataset",
+            ),
+            "targets=numbers[timesteps:]",
+            "targets=numbers[timesteps - 1 :]",
+        ),
+        "days glued before cutting": (
+            (
+                "imports",
+                "function",
+                "several",
+            ),
+            "for day in (monday, tuesday)]",
+            "for day in (together[:, 0],)]",
+        ),
+    },
+    "data/scaling": {
+        "a scale of the whole series": (
+            (
+                "imports",
+                "series",
+                "scaler",
+                "proof",
+            ),
+            "train.mean(), train.std()",
+            "series.mean(), series.std()",
+        ),
+        "a scale that is not undone": (
+            (
+                "imports",
+                "series",
+                "scaler",
+            ),
+            "values * deviation + mean",
+            "values * deviation",
+        ),
+    },
+    "data/splits": {
+        "no gap before the test part": (
+            (
+                "imports",
+                "series",
+                "splits",
+                "gap",
+            ),
+            "order[: n * 4 // 5 - gap]",
+            "order[: n * 4 // 5]",
+        ),
+        "a split by chance called by time": (
+            (
+                "imports",
+                "series",
+                "splits",
+                "gap",
+            ),
+            "order = np.arange(n)",
+            "order = np.random.default_rng(0).permutation(n)",
+        ),
+    },
+    "introduction/course": {
+        "a window lost": (
+            (
+                "imports",
+                "holds",
+            ),
+            "range(len(series) - timesteps)",
+            "range(len(series) - timesteps - 1)",
+        ),
+        "the target inside its window": (
+            (
+                "imports",
+                "holds",
+            ),
+            "series[s + timesteps] for",
+            "series[s + timesteps - 1] for",
+        ),
+        "the last step for every step": (
+            (
+                "imports",
+                "output",
+                "shapes",
+            ),
+            "return_sequences=True",
+            "return_sequences=False",
+        ),
+        "a mean lost": (
+            (
+                "imports",
+                "starter-average",
+                "solution-average",
+            ),
+            "np.concatenate([[0.0], values])",
+            "np.concatenate([values])",
+        ),
+        "a gate above one": (
+            (
+                "imports",
+                "colours",
+            ),
+            "1 / (1 + np.exp(-a))",
+            "1 / (0.5 + np.exp(-a))",
+        ),
+    },
+    "introduction/first": {
+        "gradient without its factor": (
+            (
+                FIRST_DATA,
+                "descent",
+            ),
+            "return 2 * np.mean(error * x), 2 *",
+            "return np.mean(error * x), 2 *",
+        ),
+        "the height never moves": (
+            (
+                FIRST_DATA,
+                "descent",
+                "closed",
+            ),
+            "w - rate * g_w, b - rate * g_b",
+            "w - rate * g_w, b",
+        ),
+        "least squares without the height": (
+            (
+                FIRST_DATA,
+                "descent",
+                "closed",
+            ),
+            "np.hstack([x, np.ones_like(x)])",
+            "np.hstack([x, 0 * x])",
+        ),
+        "the gradient of slope and height swapped": (
+            (
+                FIRST_DATA,
+                "descent",
+            ),
+            "2 * np.mean(error * x), 2 * np.mean(error)",
+            "2 * np.mean(error), 2 * np.mean(error * x)",
+        ),
+    },
+    "introduction/overview": {
+        "the parameter multiplies the input too": (
+            (
+                "imports",
+                "op",
+                "gradient",
+            ),
+            "tf.tanh(w * h + x_t)",
+            "tf.tanh(w * (h + x_t))",
+        ),
+        "a one-sided difference": (
+            (
+                "imports",
+                "op",
+                "gradient",
+            ),
+            "last_state_numpy(0.8 - step, inputs)",
+            "last_state_numpy(0.8, inputs)",
+        ),
+        "a layer without its activation": (
+            (
+                "imports",
+                "layer",
+            ),
+            'layers.Dense(3, activation="tanh")',
+            "layers.Dense(3)",
+        ),
+        "softplus by its formula": (
+            (
+                "imports",
+                "starter-softplus",
+                "solution-softplus",
+            ),
+            "tf.math.softplus(x)",
+            "tf.math.log(tf.exp(x) + 1)",
+        ),
+        "the outer tape differentiates the function": (
+            (
+                "imports",
+                "starter-twice",
+                "solution-twice",
+            ),
+            "outer.gradient(first, a)",
+            "outer.gradient(y, a)",
+        ),
+    },
+    "introduction/setup": {
+        "versions compared as text": (
+            (
+                "imports",
+                "versions",
+            ),
+            "tuple(int(part) for part in",
+            "tuple(part for part in",
+        ),
+        "Python by its first number": (
+            (
+                "imports",
+                "wheel",
+            ),
+            "{sys.version_info.major}.{sys.version_info.minor}",
+            "{sys.version_info.major}",
+        ),
+        "the shadow has another name": (
+            (
+                "imports",
+                "shadow",
+            ),
+            'tensorflow.py", "w"',
+            'other.py", "w"',
+        ),
+    },
+    "networks/activations": {
+        "tanh's derivative without its square": (
+            (
+                "imports",
+                "functions",
+                "parity",
+            ),
+            "1 - np.tanh(a) ** 2",
+            "1 - np.tanh(a)",
+        ),
+        "the leak on the wrong side": (
+            (
+                "imports",
+                "functions",
+                "parity",
+            ),
+            "np.where(a > 0, a, 0.2 * a)",
+            "np.where(a > 0, 0.2 * a, a)",
+        ),
+        "the first layer's bias lost": (
+            (
+                "imports",
+                "linear",
+            ),
+            "(b1 @ W2 + b2)",
+            "b2",
+        ),
+        "a gate on the content instead of the memory": (
+            (
+                "imports",
+                "functions",
+                "memory",
+            ),
+            "gate(a_gate) * memory + content(a_content)",
+            "memory + gate(a_gate) * content(a_content)",
+        ),
+        "tanh as sigmoid, without the shift": (
+            (
+                "imports",
+                "functions",
+                "starter-tanh",
+                "solution-tanh",
+            ),
+            "(d - V.sum(axis=0))",
+            "d",
+        ),
+    },
+    "networks/losses": {
+        "Huber without its half": (
+            (
+                "imports",
+                "regression",
+            ),
+            "0.5 * e**2, e - 0.5)",
+            "0.5 * e**2, e)",
+        ),
+        "cross-entropy with the label's sign turned": (
+            (
+                "imports",
+                "binary",
+            ),
+            "- z * y + np.log1p",
+            "+ z * y + np.log1p",
+        ),
+        "softmax over the batch": (
+            (
+                "imports",
+                "classes",
+            ),
+            "e.sum(axis=1, keepdims=True)",
+            "e.sum(axis=0, keepdims=True)",
+        ),
+        "Adam without its correction": (
+            (
+                "imports",
+                "optimisers",
+                "same",
+            ),
+            "rate = rate * np.sqrt(1 - keep[1] ** t) / (1 - keep[0] ** t)",
+            "rate = 1 * rate",
+        ),
+        "momentum without its rate": (
+            (
+                "imports",
+                "optimisers",
+                "same",
+            ),
+            'state.get("step", 0) - rate * g',
+            'state.get("step", 0) - g',
+        ),
+        "the gradient without tanh's slope": (
+            (
+                "imports",
+                "network",
+            ),
+            "V * (1 - h**2)",
+            "V",
+        ),
+    },
+    "networks/overfitting": {
+        "a window that holds its target": (
+            (
+                "imports",
+                "task",
+                "check",
+            ),
+            "return rows[:, :4], rows[:, 4:]",
+            "return rows[:, 1:], rows[:, 4:]",
+        ),
+        "a target two values later": (
+            (
+                "imports",
+                "task",
+                "check",
+            ),
+            "return rows[:, :4], rows[:, 4:]",
+            "return rows[:-1, :4], rows[1:, 4:]",
+        ),
+        "twice the noise": (
+            (
+                "imports",
+                "task",
+                "check",
+            ),
+            "-np.sin(2 * values[-1]) + noise",
+            "-np.sin(2 * values[-1]) + 2 * noise",
+        ),
+        "a dropout rate of one half": (
+            (
+                "imports",
+                "dropout-rule",
+            ),
+            "layers.Dropout(0.3)",
+            "layers.Dropout(0.5)",
+        ),
+        "no weight decay": (
+            (
+                "imports",
+                "decay-rule",
+            ),
+            "Adam(0.01, weight_decay=0.5)",
+            "Adam(0.01)",
+        ),
+    },
+    "networks/saving": {
+        "words in another order": (
+            (
+                "imports",
+                "text",
+            ),
+            "enumerate(dict.fromkeys(words))",
+            "enumerate(sorted(set(words)))",
+        ),
+        "a word counted once": (
+            (
+                "imports",
+                "text",
+            ),
+            "row[vocabulary[word]] += 1",
+            "row[vocabulary[word]] = 1",
+        ),
+        "a layer that forgets its argument": (
+            (
+                "imports",
+                "custom",
+            ),
+            'return {**super().get_config(), "factor": self.factor}',
+            "return super().get_config()",
+        ),
+        "a plan for a copy": (
+            (
+                "imports",
+                "model",
+                "round-trip",
+            ),
+            'loaded = keras.models.load_model(folder / "model.keras")',
+            "loaded = keras.models.clone_model(model)",
+        ),
+    },
+    "recurrent/inside": {
+        "depth with the wrong sign": (
+            (
+                "imports",
+                "task",
+            ),
+            '(symbols == "(") * 1 - (symbols == ")")',
+            '(symbols == ")") * 1 - (symbols == "(")',
+        ),
+        "the last symbol, dots too": (
+            (
+                "imports",
+                "task",
+            ),
+            'np.where(symbols != "·", steps, -1)',
+            "steps",
+        ),
+        "brackets close that were not open": (
+            (
+                "imports",
+                "task",
+            ),
+            "(u > 0.8) & (depth > 0)",
+            "u > 0.8",
+        ),
+    },
+    "recurrent/training": {
+        "a window that holds its target": (
+            (
+                "imports",
+                "task",
+                "check",
+            ),
+            "series[:, -steps - 1 : -1, None]",
+            "series[:, -steps:, None]",
+        ),
+        "a window that ends too early": (
+            (
+                "imports",
+                "task",
+                "check",
+            ),
+            "series[:, -steps - 1 : -1, None], series",
+            "series[:, -steps - 2 : -2, None], series",
+        ),
+        "twice the period": (
+            (
+                "imports",
+                "task",
+                "check",
+            ),
+            "np.arange(41) / period + phase)",
+            "np.arange(41) / (2 * period) + phase)",
+        ),
+        "a validation part from the middle": (
+            (
+                "imports",
+                "watch",
+            ),
+            "watched.fit(ten, ten, validation_split=0.3,",
+            "watched.fit(ten, ten, validation_data=(ten[3:6], ten[3:6]),",
+        ),
+        "shuffled whatever is asked": (
+            (
+                "imports",
+                "watch",
+            ),
+            "shuffle=shuffle, **fixed)",
+            "shuffle=True, **fixed)",
+        ),
+    },
+    "recurrent/variants": {
+        "the old cell's squashing left out": (
+            (
+                "imports",
+                "vanilla",
+                "no-forget",
+                "peephole",
+                "coupled",
+                "projected",
+                "normalised",
+                "parity",
+            ),
+            "h = sigmoid(a_o) * tanh(c / 2)",
+            "h = sigmoid(a_o) * tanh(c)",
+        ),
+        "coupled gates that agree": (
+            (
+                "imports",
+                "vanilla",
+                "no-forget",
+                "peephole",
+                "coupled",
+                "projected",
+                "normalised",
+                "parity",
+            ),
+            "(1 - f) * tanh(a_c)",
+            "f * tanh(a_c)",
+        ),
+        "the cell's blocks in another order": (
+            (
+                "imports",
+                "vanilla",
+                "no-forget",
+                "peephole",
+                "coupled",
+                "projected",
+                "normalised",
+                "parity",
+            ),
+            'blocks = "ifco"',
+            'blocks = "fico"',
+        ),
+        "a peephole that sees the hidden state": (
+            (
+                "imports",
+                "vanilla",
+                "peephole",
+                "peep",
+            ),
+            "sigmoid(a_f + p_f * c)",
+            "sigmoid(a_f + p_f * h)",
+        ),
+        "early and late swapped": (
+            (
+                "imports",
+                "tasks",
+            ),
+            "asked[row, t] = 1, late, 1",
+            "asked[row, t] = 1, 1 - late, 1",
+        ),
+        "what is written now is left out": (
+            (
+                "imports",
+                "vanilla",
+                "no-forget",
+                "peephole",
+                "coupled",
+                "projected",
+                "normalised",
+                "parity",
+                "starter-parallel",
+                "solution-parallel",
+            ),
+            "np.tri(30)",
+            "np.tri(30, k=-1)",
+        ),
+    },
+    "reference/migration": {
+        "a line that works, shown as broken": (
+            (
+                "imports",
+                "rate",
+            ),
+            "SGD(lr=0.1))",
+            "SGD(learning_rate=0.1))",
+        ),
+        "a reset that is forgotten": (
+            (
+                "imports",
+                "batch-shape",
+                "reset",
+            ),
+            "stateful.layers[0].reset_state()",
+            "pass",
+        ),
+    },
+}
