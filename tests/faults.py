@@ -545,6 +545,21 @@ FAULTS = {
         ),
     },
     "recurrent/inside": {
+        "the gates read as f, i": (
+            ("imports", "task", "layer", "parity"),
+            "i, f, c_tilde, o = np.split(a, 4",
+            "f, i, c_tilde, o = np.split(a, 4",
+        ),
+        "a gate held after it was used": (
+            ("imports", "task", "layer", "parity"),
+            'hold("f", sigmoid(f))',
+            "sigmoid(f)",
+        ),
+        "the cell read before the step": (
+            ("imports", "task", "layer", "parity"),
+            'c = hold("c", f * c + i * c_tilde)',
+            'c = hold("c", c + i * c_tilde)',
+        ),
         "depth with the wrong sign": (
             (
                 "imports",
@@ -711,5 +726,29 @@ FAULTS = {
             "stateful.layers[0].reset_state()",
             "pass",
         ),
+    },
+    "recurrent/speed": {
+        "a ratio upside down": (
+            ("imports", "data", "race"),
+            "times[name].min() / times[base].min()",
+            "times[base].min() / times[name].min()",
+        ),
+        "the target inside its window": (
+            ("imports", "data"),
+            "x, y = windows[:, :-1, None]",
+            "x, y = windows[:, 1:, None]",
+        ),
+        "a stand-in for the wrong kernel": (
+            ("imports", "data", "fused"),
+            "if isinstance(layer, layers.GRU)",
+            "if not isinstance(layer, layers.GRU)",
+        ),
+        "no pretended GPU": (("imports", "data", "fused"), "return_value=True", "return_value=False"),
+        "a mask padded on the left taken for right": (
+            ("imports", "data", "fused", "mask"),
+            '"padded on the right": [[1, 1, 0]',
+            '"padded on the right": [[0, 1, 1]',
+        ),
+        "unroll forgotten": (("imports", "operations"), "layers.LSTM(4, unroll=unroll)", "layers.LSTM(4)"),
     },
 }
