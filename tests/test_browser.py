@@ -58,7 +58,8 @@ def visit(browser, server):
 
 def equations(page) -> int:
     """How many equations the page shows; raises unless each is drawn once, without an error or raw TeX."""
-    page.wait_for_function("!document.querySelector('.arithmatex:not([data-rendered])')", timeout=10_000)
+    # Not wait_for_function: it evaluates a string again and again, and a content policy forbids that.
+    page.locator(".arithmatex:not([data-rendered])").first.wait_for(state="detached", timeout=10_000)
     found = page.evaluate("""() => {
         const all = [...document.querySelectorAll('.arithmatex')];
         const drawn = all.map((e) => e.querySelectorAll('.katex').length);

@@ -177,7 +177,7 @@ def test_its_place_is_kept_before_it_is_built(browser, server, width):
     held = []
     page.route("**/training.json", lambda route: held.append(route))
     page.goto(server + test_browser.PAGES[PAGE], wait_until="load")
-    page.wait_for_function("!document.querySelector('.arithmatex:not([data-rendered])')")
+    page.locator(".arithmatex:not([data-rendered])").first.wait_for(state="detached")
     page.locator("lstm-train").evaluate("e => scrollTo(0, scrollY + e.getBoundingClientRect().top - 300)")
     page.evaluate("""() => {
         window.shift = 0;
