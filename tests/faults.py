@@ -440,7 +440,7 @@ FAULTS = {
         "Adam without its correction": (
             (
                 "imports",
-                "optimisers",
+                "optimizers",
                 "same",
             ),
             "rate = rate * np.sqrt(1 - keep[1] ** t) / (1 - keep[0] ** t)",
@@ -449,7 +449,7 @@ FAULTS = {
         "momentum without its rate": (
             (
                 "imports",
-                "optimisers",
+                "optimizers",
                 "same",
             ),
             'state.get("step", 0) - rate * g',

@@ -308,6 +308,6 @@ print("parameters:", parameters)
 network.optimizer.build(network.trainable_variables)
 held = [tuple(v.shape) for v in network.optimizer.variables]
 numbers = sum(int(np.prod(shape)) for shape in held)
-print("variables of the optimiser:", len(held), "numbers:", numbers)
+print("variables of the optimizer:", len(held), "numbers:", numbers)
 assert numbers == 2 * parameters + 2
 # --8<-- [end:solution-adam]

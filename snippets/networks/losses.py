@@ -161,7 +161,7 @@ assert abs(by_z[-5.0][2]) < 0.02
 # --8<-- [end:logits]
 
 
-# --8<-- [start:optimisers]
+# --8<-- [start:optimizers]
 def sgd(g, state, t, rate):
     """Downhill. g: gradient; state: arrays kept between steps; t: 1, 2, …"""
     return -rate * g, state
@@ -187,17 +187,17 @@ def adam(g, state, t, rate, keep=(0.9, 0.999), epsilon=1e-7):
     return -rate * state["m"] / (np.sqrt(state["v"]) + epsilon), state
 
 
-optimisers = {
+optimizers = {
     "SGD": sgd,
     "momentum": momentum,
     "RMSprop": rmsprop,
     "Adam": adam,
 }
-# --8<-- [end:optimisers]
+# --8<-- [end:optimizers]
 
 # --8<-- [start:same]
 rate, keep, keep_square = 2**-6, 0.875, 1 - 2**-10  # exact in float32
-pairs = {  # name: (options of ours, the optimiser of Keras)
+pairs = {  # name: (options of ours, the optimizer of Keras)
     "SGD": ({}, keras.optimizers.SGD(rate)),
     "momentum": ({"keep": keep}, keras.optimizers.SGD(rate, momentum=keep)),
     "RMSprop": ({"keep": keep}, keras.optimizers.RMSprop(rate, rho=keep)),
@@ -212,7 +212,7 @@ for name, (options, by_keras) in pairs.items():
     w, state = np.ones(3), {}
     variable = keras.Variable(np.ones(3), dtype="float64")
     for t, g in enumerate(gradients, start=1):
-        change, state = optimisers[name](g, state, t, rate, **options)
+        change, state = optimizers[name](g, state, t, rate, **options)
         w = w + change
         by_keras.apply([tf.constant(g)], [variable])
     difference = abs(w - variable.numpy()).max() / abs(w - 1).max()
@@ -231,11 +231,11 @@ def valley(w):
 
 
 def walk(name, rate, start=(-4, 1), slope=lambda w: CURVATURE * w):
-    """The path (61, 2) of 60 steps of an optimiser."""
+    """The path (61, 2) of 60 steps of an optimizer."""
     path, state = [np.array(start, float)], {}
     for t in range(1, 61):
         g = slope(path[-1])
-        change, state = optimisers[name](g, state, t, rate)
+        change, state = optimizers[name](g, state, t, rate)
         path.append(path[-1] + change)
     return np.array(path)
 
@@ -319,7 +319,7 @@ def train(name, rate, seed, steps=500):
     for t in range(1, steps + 1):
         x = rng.uniform(-1, 1, (64, 1))
         g = gradient(w, x, np.sin(4 * x[:, 0]))
-        change, state = optimisers[name](g, state, t, rate)
+        change, state = optimizers[name](g, state, t, rate)
         w = w + change
         if not abs(w).max() < 1e6:
             return np.inf
@@ -328,17 +328,17 @@ def train(name, rate, seed, steps=500):
 
 sweep = [0.0001, 0.001, 0.01, 0.1, 1.0, 10.0]
 errors = {}
-for name in optimisers:
+for name in optimizers:
     rows = [[train(name, rate, seed) for seed in SEEDS] for rate in sweep]
     errors[name] = np.array(rows)  # (rates, seeds)
 
 line = np.polyval(np.polyfit(x_test[:, 0], y_test, 1), x_test[:, 0])
 print(f"always zero: {mse(y_test, 0):.3f}", end="   ")
 print(f"straight line: {mse(y_test, line):.3f}")
-print("rate", *(f"{name:>15}" for name in optimisers))
+print("rate", *(f"{name:>15}" for name in optimizers))
 for row, rate in enumerate(sweep):
     print(f"{rate:<6g}", end="")
-    for name in optimisers:
+    for name in optimizers:
         low, high = errors[name][row].min(), errors[name][row].max()
         print(f"  {low:5.0e} to {high:5.0e}", end="")
     print()
@@ -347,7 +347,7 @@ for row, rate in enumerate(sweep):
 # --8<-- [start:verdict]
 line_error = mse(y_test, line)
 learnt = {}  # rates at which every seed has a tenth of the line's error
-for name in optimisers:
+for name in optimizers:
     good = errors[name].max(axis=1) < 0.1 * line_error
     learnt[name] = [rate for rate, ok in zip(sweep, good, strict=True) if ok]
     print(f"{name:9} learns at", *learnt[name])
