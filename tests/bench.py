@@ -9,6 +9,7 @@ import os
 import platform
 import re
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -26,6 +27,7 @@ LESSON = "recurrent/lstm"  # the typical page: equations, figures, twenty blocks
 INDEX = "search/search_index.json"
 SIZES = (50, 200, 800)
 TABLE = ROOT / "docs/reference/measured.txt"
+LIGHTHOUSE = "12.8.2"  # the newest that runs on Node 20
 TFJS = "4.22.0"  # what the training in the reader's browser is measured against; no part of the site
 ENVIRONMENT = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
 
@@ -178,6 +180,22 @@ def training_speed(browser: Browser, folder: Path) -> str:
     return f"{ours:.0f} ms; TensorFlow.js {TFJS}: {theirs}, {min(found.values()) / ours:.1f} times as long at best"
 
 
+def lighthouse(address: str, folder: Path) -> str:
+    """Lighthouse's four scores and the layout shift of a page on a phone: each the median of three runs."""
+    command = ["npx", "--yes", f"lighthouse@{LIGHTHOUSE}", address, "--quiet", "--output=json"]
+    command += ["--chrome-flags=--headless=new --no-sandbox", f"--output-path={folder / 'lighthouse.json'}"]
+    environment = os.environ | {"CHROME_PATH": chromium_options()["executable_path"]}
+    found: dict[str, list[float]] = {}
+    for _ in range(3):
+        if not shutil.which("npx") or subprocess.run(command, env=environment, capture_output=True).returncode:
+            return "not measured: Node or the registry of Lighthouse cannot be reached"
+        report = json.loads((folder / "lighthouse.json").read_text("utf-8"))
+        for category in report["categories"].values():
+            found.setdefault(category["title"].lower(), []).append(category["score"])
+        found.setdefault("layout shift", []).append(report["audits"]["cumulative-layout-shift"]["numericValue"])
+    return ", ".join(f"{what} {statistics.median(values):.2f}" for what, values in found.items())
+
+
 def rows(folder: Path) -> list[tuple[str, str]]:
     table = []
     for lesson in find_lessons():
@@ -202,6 +220,8 @@ def rows(folder: Path) -> list[tuple[str, str]]:
         largest = max((place for place in sizes if place.startswith("then")), key=sizes.get)
         for place in (*list(sizes)[:3], largest):
             table.append((f"Compressed download without figures: {place}", f"{sizes[place] / 1000:.0f} KB"))
+        for name in ("index", LESSON, "labs/layer"):
+            table.append((f"Lighthouse {LIGHTHOUSE}, `{name}`", lighthouse(server + PAGES[name], folder)))
         table.append(("One epoch of the training in the browser, 16 units", training_speed(browser, folder / "tfjs")))
         listener.shutdown()
     return table

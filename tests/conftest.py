@@ -1,5 +1,6 @@
 """The built site, once a session, served under a base path; and what is said where a tool is missing."""
 
+import gzip
 import http.server
 import os
 import shutil
@@ -56,12 +57,25 @@ def build(folder: Path, site_url: str, root: Path = ROOT) -> None:
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):
+    """Serves a folder below the base path, text compressed, as hosts of static sites do."""
+
     def do_GET(self):
-        if self.path.startswith(BASE):
-            self.path = self.path.removeprefix(BASE.rstrip("/"))
-            super().do_GET()
-        else:
+        if not self.path.startswith(BASE):
             self.send_error(404, "outside the base path")
+            return
+        self.path = self.path.removeprefix(BASE.rstrip("/"))
+        file = Path(self.translate_path(self.path))
+        file = file / "index.html" if file.is_dir() and self.path.split("?")[0].endswith("/") else file
+        if not file.is_file() or "gzip" not in self.headers.get("Accept-Encoding", ""):
+            super().do_GET()
+            return
+        body = gzip.compress(file.read_bytes())
+        self.send_response(200)
+        headers = {"Content-Type": self.guess_type(file), "Content-Encoding": "gzip", "Content-Length": len(body)}
+        for name, value in headers.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *unused):
         pass

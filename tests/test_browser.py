@@ -15,7 +15,7 @@ from tests.bench import download_sizes
 from tests.conftest import PAGES, chromium_options
 
 LESSON = "recurrent/lstm"
-DESK, PHONE = 1280, 360
+DESK, TABLET, PHONE = 1280, 768, 360
 every_page = pytest.mark.parametrize("name", PAGES)
 # What axe finds in Material's own templates: (rule, part of the selector).
 THEMES_AXE = (("landmark-unique", ".md-code__nav"),)
@@ -75,22 +75,24 @@ def equations(page) -> int:
 
 
 @every_page
-@pytest.mark.parametrize("width", [PHONE, DESK])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_is_whole_and_accessible(visit, name, width, scheme):
-    page = visit(name, width, scheme)
+def test_a_page_is_whole_and_accessible_at_every_width(visit, name, scheme):
+    page = visit(name, PHONE, scheme)
     assert page.evaluate("document.body.dataset.mdColorScheme") == ("slate" if scheme == "dark" else "default")
     equations(page)
     page.evaluate("document.querySelectorAll('details').forEach((box) => (box.open = true))")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
-    violations = [
-        (violation["id"], node["target"], node["failureSummary"])
-        for violation in Axe().run(page).response["violations"]
-        for node in violation["nodes"]
-        if not any(violation["id"] == rule and part in str(node["target"]) for rule, part in THEMES_AXE)
-    ]
-    assert not violations
+    for width in (PHONE, TABLET, DESK):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished))")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        violations = [
+            (width, violation["id"], node["target"], node["failureSummary"])
+            for violation in Axe().run(page).response["violations"]
+            for node in violation["nodes"]
+            if not any(violation["id"] == rule and part in str(node["target"]) for rule, part in THEMES_AXE)
+        ]
+        assert not violations
 
 
 def arrive(page, server: str, name: str) -> None:
@@ -118,6 +120,21 @@ def test_equations_are_drawn_once_after_instant_navigation_there_and_back(visit,
         shown = equations(page)
         assert place != LESSON or shown == count
         assert page.evaluate("window.still") == "the same document"
+
+
+def test_the_whole_course_is_walked_by_its_next_links(visit, server):
+    """One document from the first page to the last: no equation is drawn twice, no widget or worker stays behind."""
+    page = visit("index")
+    page.evaluate("window.still = 'the same document'")
+    for name in PAGES:
+        page.wait_for_url(re.compile(re.escape(server + PAGES[name]) + "([?#].*)?$"))
+        page.locator(f"link[rel=canonical][href='{server}{PAGES[name]}']").wait_for(state="attached")
+        equations(page)
+        assert page.locator("lstm-cell, lstm-train").count() == {LESSON: 1, "recurrent/scratch": 1}.get(name, 0)
+        assert not [worker for worker in page.workers if "train" in worker.url]
+        if name != list(PAGES)[-1]:
+            page.locator(".md-footer__link--next").click()
+    assert page.evaluate("window.still") == "the same document"
 
 
 @every_page
@@ -158,28 +175,82 @@ def test_figures_follow_the_palette_switch_whatever_the_system_prefers(visit):
         assert 0.7 < lightest < 0.95, "ink is light on dark paper, and nothing is white"
 
 
-@pytest.mark.parametrize(
-    ("words", "lesson"),
-    [
-        ("forget gate", "recurrent/lstm"),
-        ("lstm", "recurrent/lstm"),
-        ("nan loss", "recurrent/gradients"),
-        ("return_sequences", "recurrent/shapes"),
-        ("padding mask", "recurrent/masking"),
-        ("shifted forecast", "recurrent/sine"),
-    ],
-)
-def test_search_finds_the_lesson_among_the_first_three(visit, server, words, lesson):
+# What learners type, and the page that answers it.
+QUESTIONS = {
+    "install tensorflow": "introduction/setup",
+    "could not find cuda drivers": "introduction/setup",
+    "what is tensorflow": "introduction/overview",
+    "loss is nan": "recurrent/gradients",
+    "broadcasting shapes": "basics/tensors",
+    "weight initializer": "basics/variables",
+    "gradient is None": "basics/gradients",
+    "tf.function retracing": "basics/graphs",
+    "custom training loop": "basics/loop",
+    "random seed": "basics/reproducibility",
+    "different results every run": "basics/reproducibility",
+    "sliding window": "data/windows",
+    "timeseries_dataset_from_array": "data/windows",
+    "train test split": "data/splits",
+    "normalize data": "data/scaling",
+    "data leakage": "data/scaling",
+    "shuffle buffer": "data/pipelines",
+    "prefetch": "data/pipelines",
+    "pad_sequences": "data/lengths",
+    "ragged": "data/lengths",
+    "one-hot": "data/text",
+    "vocabulary": "data/text",
+    "xor": "networks/introduction",
+    "sequential functional subclass": "networks/simple",
+    "confusion matrix": "networks/simple",
+    "dying relu": "networks/activations",
+    "from_logits": "networks/losses",
+    "adam optimizer": "networks/losses",
+    "validation loss rises": "networks/overfitting",
+    "save and load model": "networks/saving",
+    "input shape lstm": "recurrent/rnn",
+    "number of units": "recurrent/rnn",
+    "backpropagation through time": "recurrent/bptt",
+    "vanishing gradient": "recurrent/gradients",
+    "gradient clipping": "recurrent/gradients",
+    "lstm": "recurrent/lstm",
+    "lstm equations": "recurrent/lstm",
+    "forget gate": "recurrent/lstm",
+    "shifted forecast": "recurrent/sine",
+    "lstm from scratch": "recurrent/scratch",
+    "forget bias": "recurrent/memory",
+    "adding problem": "recurrent/tasks",
+    "visualize gates": "recurrent/inside",
+    "return_sequences": "recurrent/shapes",
+    "stateful reset": "recurrent/shapes",
+    "bidirectional": "recurrent/shapes",
+    "padding mask": "recurrent/masking",
+    "recurrent dropout": "recurrent/training",
+    "how many layers": "recurrent/training",
+    "cudnn slow": "recurrent/speed",
+    "peephole": "recurrent/variants",
+    "gru vs lstm": "recurrent/gru",
+    "reset_after": "recurrent/gru",
+    "batch_input_shape": "reference/migration",
+}
+
+
+def test_search_finds_the_page_that_answers_a_question_among_the_first_three(visit, server):
     page = visit("index")
     page.keyboard.press("/")
-    page.keyboard.type(words)
-    found = page.locator(".md-search-result__item > .md-search-result__link")
-    found.first.wait_for()
-    page.wait_for_timeout(500)  # the list is complete a little later
-    links = [link.get_attribute("href").split("?")[0] for link in found.all()]
-    assert server + PAGES[lesson] in links[:3]
-    found.nth(links.index(server + PAGES[lesson])).click()
-    arrive(page, server, lesson)
+    field, found = page.locator(".md-search__input"), page.locator(".md-search-result__item > .md-search-result__link")
+    missed = {}
+    for words, wanted in QUESTIONS.items():
+        field.fill("")
+        field.press_sequentially(words)
+        found.first.wait_for()
+        page.wait_for_timeout(500)  # the list is complete a little later
+        links = found.evaluate_all("links => links.map((link) => link.href.split(/[?#]/)[0])")
+        first = list(dict.fromkeys(links))[:3]  # a page may be listed with several of its sections
+        if server + PAGES[wanted] not in first:
+            missed[words] = f"{words}: {wanted}, not {[link.removeprefix(server) for link in first]}"
+    assert not missed, "\n".join(missed.values())
+    found.nth(links.index(server + PAGES[wanted])).click()
+    arrive(page, server, wanted)
     equations(page)
 
 
@@ -188,7 +259,7 @@ FOCUS = """() => {
     const box = shown.getBoundingClientRect(), style = getComputedStyle(shown);
     const search = e.closest('.md-search') !== null;  // it opens, and its cursor shows the focus
     return { what: (e.getAttribute('title') || e.textContent || e.className).trim().slice(0, 40),
-             copies: e.closest('.md-code__nav') !== null,
+             left: e === document.body, copies: e.closest('.md-code__nav') !== null,
              seen: search || box.width > 0 && box.height > 0 && style.outlineStyle !== 'none' };
 }"""
 
@@ -213,6 +284,29 @@ def test_the_keyboard_reaches_links_and_copies_code(visit):
     page.wait_for_function("navigator.clipboard.readText().then((text) => text.length > 0)")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.strip() == lessons.read_blocks(lessons.Lesson(LESSON))[0].code.strip()
+
+
+@every_page
+def test_the_keyboard_reaches_everything_and_nothing_moves_for_who_wants_no_motion(visit, name):
+    page = visit(name, reduced_motion="reduce")
+    equations(page)
+    count = page.evaluate("""() => {
+        const all = document.querySelectorAll("article :is(a[href], button, select, summary, input:not([type=radio]))");
+        window.missed = new Set([...all].filter((e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility()));
+        document.addEventListener("focusin", ({ target }) => missed.delete(target));
+        return missed.size;
+    }""")
+    stops = 0
+    while stops < 2 * count + 200:  # more would be a trap
+        page.keyboard.press("Tab")
+        stops += 1
+        stop = page.evaluate(FOCUS)
+        if stop["left"]:
+            break
+        assert stop["seen"], stop
+    assert stop["left"], "the focus never leaves the page"
+    assert page.evaluate("[...missed].map((e) => e.outerHTML.slice(0, 80))") == []
+    assert page.evaluate("document.getAnimations().map((a) => a.effect.target.className)") == []
 
 
 @every_page

@@ -83,6 +83,23 @@ def test_figures_exist_and_say_what_they_show(site, name):
         assert len(alternative.split()) >= 8, f"{source}: “{alternative}” says too little"
 
 
+def natural_size(svg: Path) -> list[int]:
+    """Width and height of a drawing in CSS pixels; Matplotlib counts in points."""
+    head = re.search(r"<svg[^>]*>", svg.read_text("utf-8"))[0]
+    pixels = 4 / 3 if re.search(r'width="[\d.]+pt"', head) else 1
+    return [round(float(value) * pixels) for value in re.search(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', head).groups()]
+
+
+@every_page
+def test_nothing_moves_when_the_figure_of_the_first_screen_arrives(site, name):
+    """Its size stands beside it in the page; further down a figure is there before the reader is."""
+    for element in read(site, name).select("article :is(h2, p > img[src$='.svg'])"):
+        if element.name == "h2":
+            break
+        size = [int(element.get(side, 0)) for side in ("width", "height")]
+        assert size == natural_size(site / PAGES[name] / element["src"]), element["src"]
+
+
 @every_lesson
 def test_stored_outputs_are_those_of_the_present_inputs(lesson):
     assert lessons.stale(lesson) is None

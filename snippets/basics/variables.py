@@ -28,7 +28,7 @@ assert other.numpy().tolist() == [0, 21]  # the variable did not change
 
 # --8<-- [start:descend]
 def descend(rebind, steps=3):
-    """Minimise (w - 3)²; the values of w, or where it stopped."""
+    """Minimize (w - 3)²; the values of w, or where it stopped."""
     w = tf.Variable(0.0)
     values = []
     for _ in range(steps):
@@ -129,7 +129,7 @@ for layer in (Scale(), Lost()):
 assert len(Scale().variables) == 0  # not built yet
 # --8<-- [end:own]
 
-# --8<-- [start:initialisers]
+# --8<-- [start:initializers]
 keras.utils.set_random_seed(0)
 names = [
     "zeros",
@@ -148,7 +148,7 @@ limit = np.sqrt(6 / (100 + 100))
 w = np.asarray(keras.initializers.GlorotUniform(seed=0)((100, 100)))
 assert abs(w).max() <= limit
 assert abs(w.std() - limit / np.sqrt(3)) < 0.003
-# --8<-- [end:initialisers]
+# --8<-- [end:initializers]
 
 
 # --8<-- [start:lengths]

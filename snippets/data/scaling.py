@@ -217,7 +217,7 @@ print("with a unit of one:", cured[[0, 499]])
 assert np.isfinite(cured).all()
 assert not np.isfinite(naive).any()
 
-normalised = layers.Normalization(axis=None)
-normalised.adapt(sensor[:400])
-print("Keras:", np.array(normalised(sensor))[[0, 499]])
+normalized = layers.Normalization(axis=None)
+normalized.adapt(sensor[:400])
+print("Keras:", np.array(normalized(sensor))[[0, 499]])
 # --8<-- [end:solution-constant]

@@ -112,22 +112,22 @@ def lstm_back(x, weights, start="h"):
 
 # --8<-- [start:biases]
 def gate_biases(forget, input=0.0):
-    """An initialiser for the bias of an LSTM: input, forget, others 0."""
+    """An initializer for the bias of an LSTM: input, forget, others 0."""
 
-    def initialise(shape, dtype=None):
+    def initialize(shape, dtype=None):
         bias = np.zeros(shape)
         units = shape[0] // 4
         bias[:units] = input
         bias[units : 2 * units] = forget
         return keras.ops.convert_to_tensor(bias, dtype)
 
-    return initialise
+    return initialize
 
 
-def lstm_layer(units, initialise, **options):
+def lstm_layer(units, initialize, **options):
     """An LSTM whose bias is what we ask for."""
     return layers.LSTM(
-        units, bias_initializer=initialise, unit_forget_bias=False, **options
+        units, bias_initializer=initialize, unit_forget_bias=False, **options
     )
 
 
@@ -197,11 +197,11 @@ assert whole.min() > 0.5  # and with the detours it does not fall
 def chrono(longest):
     """Biases for memories of 1 to about `longest` steps."""
 
-    def initialise(shape, dtype=None):
+    def initialize(shape, dtype=None):
         steps = np.random.uniform(1, longest - 1, shape[0] // 4)
         return gate_biases(np.log(steps), -np.log(steps))(shape, dtype)
 
-    return initialise
+    return initialize
 
 
 keras.utils.set_random_seed(1)

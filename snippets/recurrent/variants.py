@@ -132,9 +132,9 @@ class Projected(Vanilla):
 # --8<-- [end:projected]
 
 
-# --8<-- [start:normalised]
-class Normalised(Vanilla):
-    """Layer normalisation of both products and of the cell state."""
+# --8<-- [start:normalized]
+class Normalized(Vanilla):
+    """Layer normalization of both products and of the cell state."""
 
     def build(self, input_shape):
         super().build(input_shape)
@@ -156,7 +156,7 @@ class Normalised(Vanilla):
         return h, [h, c]
 
 
-# --8<-- [end:normalised]
+# --8<-- [end:normalized]
 
 
 # --8<-- [start:parity]
@@ -220,9 +220,9 @@ cell = built(Projected(5, 5, **double))
 cell.projection.assign(np.eye(5))
 pairs["projected, P = 1"] = outputs(cell, x), keras_lstm(x, columns_of(cell))
 
-cell = built(Normalised(5, **double))
+cell = built(Normalized(5, **double))
 cell.norm_x = cell.norm_h = cell.norm_c = lambda values: values
-pairs["normalised, off"] = outputs(cell, x), keras_lstm(x, columns_of(cell))
+pairs["normalized, off"] = outputs(cell, x), keras_lstm(x, columns_of(cell))
 
 for name, (ours, by_keras) in pairs.items():
     difference = abs(ours - by_keras).max()
@@ -255,12 +255,12 @@ def first_hidden(cell, value):
 keras.utils.set_random_seed(0)
 print("cell               x = 1    x = 10   (first unit)   farthest unit")
 moved = {}
-for cell in (Vanilla(11), Normalised(11)):
+for cell in (Vanilla(11), Normalized(11)):
     one, ten = first_hidden(cell, 1.0), first_hidden(cell, 10.0)
     moved[type(cell)] = abs(one - ten).max()
     print(f"{type(cell).__name__:12} {one[0]:11.3f} {ten[0]:9.3f}", end="")
     print(f"{moved[type(cell)]:29.3f}")
-assert moved[Normalised] < 0.1 * moved[Vanilla]
+assert moved[Normalized] < 0.1 * moved[Vanilla]
 # --8<-- [end:scale]
 
 
@@ -316,7 +316,7 @@ cells = {
     "peepholes": lambda: Peephole(12),
     "coupled gates": lambda: Coupled(14),
     "projection": lambda: Projected(18, 6),
-    "layer-normalised": lambda: Normalised(11),
+    "layer-normalized": lambda: Normalized(11),
 }
 
 
@@ -454,8 +454,8 @@ for name in ("peepholes", "coupled gates", "projection"):
     ratio = total[name].mean(axis=0) / vanilla.mean(axis=0)
     assert (ratio > 1 / 3).all()
     assert (ratio < 3).all()
-normalised = total["layer-normalised"]
-assert (normalised.mean(axis=0) > 2 * vanilla.mean(axis=0)).all()
+normalized = total["layer-normalized"]
+assert (normalized.mean(axis=0) > 2 * vanilla.mean(axis=0)).all()
 for scores in total.values():  # no cell beats vanilla with every seed …
     assert (scores.max(axis=0) > vanilla.min(axis=0)).all()
     # … and each beats the linear model at 50 steps.
@@ -465,15 +465,15 @@ for name in ("vanilla", "peepholes"):
     assert (timed[name].mean(axis=0) > 0.95).all()
 assert (timed["coupled gates"].mean(axis=0) > 0.9).all()
 assert timed["1997, no forget gate"][:, long].mean() < 0.85
-assert timed["layer-normalised"][:, short].mean() < 0.97
+assert timed["layer-normalized"][:, short].mean() < 0.97
 for scores in timed.values():  # none beats the linear model that fits
     assert scores.max() <= 1 == baselines["timing"]["linear, last 20"][0]
 # --8<-- [end:verdict]
 
 
 # --8<-- [start:ablation]
-class Partly(Normalised):
-    """Layer normalisation with one of its three places left out."""
+class Partly(Normalized):
+    """Layer normalization with one of its three places left out."""
 
     def __init__(self, units, without):
         super().__init__(units)
@@ -485,7 +485,7 @@ class Partly(Normalised):
         setattr(self, self.without, lambda values: values)
 
 
-partly = {name: total[name] for name in ("vanilla", "layer-normalised")}
+partly = {name: total[name] for name in ("vanilla", "layer-normalized")}
 for place in ("norm_x", "norm_h", "norm_c"):
     found = train(partial(Partly, 11, place), "total", 10)
     partly[f"without {place}"] = found
