@@ -125,6 +125,7 @@ plt.show()
 
 assert gaps[0.5][100] < gaps[0.2][100] < gaps[0.05][100]
 assert gaps[0.75][20] > gaps[0.5][20]  # larger is not always faster
+assert gaps[0.75][70] < gaps[0.5][70]
 # --8<-- [end:curves]
 
 # --8<-- [start:path]
@@ -162,6 +163,8 @@ for name, found in (("other starts", starts), ("other points", samples)):
     (w_low, b_low), (w_high, b_high) = np.min(found, 0), np.max(found, 0)
     print(f"{name:17}{w_low:8.4f} {w_high:6.4f}", end="")
     print(f" {b_low:12.4f} {b_high:6.4f}")
+w_mean, b_mean = np.mean(samples, axis=0)
+print(f"mean of the five samples: w {w_mean:.3f}, b {b_mean:.3f}")
 assert np.ptp(starts, axis=0).max() < 1e-5
 assert np.ptp(samples, axis=0).max() > 0.02
 # --8<-- [end:noise]
@@ -206,7 +209,8 @@ for factor in (0.98, 1.02):
 
 slowest = (1 - 0.5 * curvature.min()) ** 2  # of the rate 0.5, in each step
 measured = gaps[0.5][100] / gaps[0.5][99]
-print(f"the gap shrinks by {slowest:.4f} a step, measured {measured:.4f}")
+print(f"each step multiplies the gap by {slowest:.4f}", end=", ")
+print(f"measured {measured:.4f}")
 assert abs(slowest - measured) < 1e-3
 # --8<-- [end:solution-rate]
 

@@ -128,6 +128,7 @@ error = result.stderr.splitlines()[-1]
 print(error[: error.index("tensorflow") + 11], "…")
 assert result.returncode == 1
 assert error.startswith("AttributeError")
+assert "has no attribute 'constant'" in error
 assert tf.__file__.endswith("__init__.py")  # the real one
 # --8<-- [end:shadow]
 
@@ -140,9 +141,20 @@ assert not needed
 # --8<-- [end:board]
 
 # --8<-- [start:growth]
+program = """
+import tensorflow as tf
+
+gpus = tf.config.list_physical_devices("GPU")
 for gpu in gpus:  # must come before the first tensor
     tf.config.experimental.set_memory_growth(gpu, True)
 print("memory grows on demand on", len(gpus), "GPUs")
+"""
+result = subprocess.run(
+    [sys.executable, "-c", program], capture_output=True, text=True
+)
+print(result.stdout.strip())
+assert result.returncode == 0
+assert result.stdout.startswith("memory grows")
 # --8<-- [end:growth]
 
 # --8<-- [start:starter-place]
