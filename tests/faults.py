@@ -213,6 +213,97 @@ FAULTS = {
             "order = np.random.default_rng(0).permutation(n)",
         ),
     },
+    "data/text": {
+        "every unknown character becomes padding": (
+            (
+                "imports",
+                "text",
+                "characters",
+                "unknown-character",
+            ),
+            "id_of.get(character, 1)",
+            "id_of.get(character, 0)",
+        ),
+        "copies left in": (
+            (
+                "imports",
+                "text",
+            ),
+            '"\\n\\n".join(topics.values()).split("\\n\\n")',
+            'list(dict.fromkeys("\\n\\n".join(topics.values()).split("\\n\\n")))',
+        ),
+        "adapted on all data": (
+            (
+                "imports",
+                "text",
+                "characters",
+                "words",
+                "unknown",
+            ),
+            "to_words.adapt([train_text])",
+            "to_words.adapt([text])",
+        ),
+        "one-hot of the wrong row": (
+            (
+                "imports",
+                "text",
+                "characters",
+                "one-hot",
+            ),
+            'np.eye(V, dtype="float32")[ids]',
+            'np.eye(V, dtype="float32")[ids - 1]',
+        ),
+        "targets are the inputs": (
+            (
+                "imports",
+                "text",
+                "characters",
+                "windows",
+            ),
+            "ids[1 : count * timesteps + 1]",
+            "ids[: count * timesteps]",
+        ),
+        "windows at random called by position": (
+            (
+                "imports",
+                "text",
+                "split",
+            ),
+            "lookup(text, at_random=False)",
+            "lookup(text, at_random=True)",
+        ),
+        "nats called bits": (
+            (
+                "imports",
+                "text",
+                "characters",
+                "windows",
+                "counts",
+            ),
+            "counts[k] = -np.log2(p)",
+            "counts[k] = -np.log(p)",
+        ),
+        "no letter is masked": (
+            (
+                "imports",
+                "zero",
+            ),
+            "mask_zero=True",
+            "mask_zero=False",
+        ),
+        "the exercise's targets are shifted": (
+            (
+                "imports",
+                "text",
+                "characters",
+                "windows",
+                "starter-zero",
+                "solution-zero",
+            ),
+            "y_new = ids[: count * timesteps].reshape",
+            "y_new = np.roll(ids, -1)[: count * timesteps].reshape",
+        ),
+    },
     "introduction/course": {
         "a window lost": (
             (
