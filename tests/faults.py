@@ -62,6 +62,114 @@ FAULTS = {
             "return w",
         ),
     },
+    "basics/loop": {
+        "dropout sleeps in training": (
+            (
+                "imports",
+                "task",
+                "fit",
+                "step",
+                "loop",
+                "apart",
+                "same",
+            ),
+            "output = model(x, training=True)",
+            "output = model(x)",
+        ),
+        "the penalty forgotten": (
+            (
+                "imports",
+                "task",
+                "fit",
+                "step",
+                "loop",
+                "apart",
+                "same",
+            ),
+            "loss = mse(y, output) + sum(model.losses)",
+            "loss = mse(y, output)",
+        ),
+        "each batch counts once": (
+            (
+                "imports",
+                "task",
+                "fit",
+                "step",
+                "loop",
+                "apart",
+                "same",
+            ),
+            "sample_weight=len(x_batch)",
+            "sample_weight=1",
+        ),
+        "the mean goes on over epochs": (
+            (
+                "imports",
+                "task",
+                "fit",
+                "step",
+                "loop",
+                "apart",
+                "same",
+            ),
+            "mean.reset_state()",
+            "pass",
+        ),
+        "shapes that fit": (
+            (
+                "imports",
+                "task",
+                "step",
+                "variants",
+                "wrong",
+            ),
+            "(output - y[:, 0]) ** 2",
+            "(output - y) ** 2",
+        ),
+        "each number clipped alone": (
+            (
+                "imports",
+                "inside",
+            ),
+            "global_clipnorm=0.5",
+            "clipvalue=0.5",
+        ),
+        "batch normalisation looks away": (
+            (
+                "imports",
+                "task",
+                "normalize",
+            ),
+            "normalize(5 + x[:32], training=True)",
+            "normalize(5 + x[:32])",
+        ),
+        "four penalties": (
+            (
+                "imports",
+                "task",
+                "step",
+                "apart",
+                "starter-accumulate",
+                "solution-accumulate",
+            ),
+            "(mse(y[k : k + 8], output) + sum(gathered.losses)) / 4",
+            "mse(y[k : k + 8], output) / 4 + sum(gathered.losses)",
+        ),
+        "one array of weights left out": (
+            (
+                "imports",
+                "task",
+                "step",
+                "loop",
+                "apart",
+                "starter-accumulate",
+                "starter-rates",
+                "solution-rates",
+            ),
+            "slow.apply(gradients[:3], weights[:3])",
+            "slow.apply(gradients[:2], weights[:2])",
+        ),
+    },
     "basics/tensors": {
         "reshaped, not transposed": (
             (
