@@ -130,6 +130,7 @@ for way, values in taken.items():
 gain = np.array(taken["eager"]) / np.array(taken["tf.function"])
 print(f"{'eager / tf.function':20}" + "".join(f"{g:9.1f}" for g in gain))
 assert gain[0] > 1.2
+assert gain[0] > gain[-1]  # less to save where the arithmetic takes long
 assert 0.4 < gain[-1] < 2.5
 assert taken["eager"][0] / taken["XLA"][0] > 1.3
 # --8<-- [end:speed]
@@ -158,6 +159,7 @@ def step():
 
 
 draws = [step() for _ in range(4)]
+assert counter == 4
 factor = 99.0
 print("log has", len(log), "entry, counter is", counter.numpy())
 different = [len({float(draw[k]) for draw in draws}) for k in (0, 1)]
@@ -165,7 +167,6 @@ print("different random numbers: NumPy", different[0], end=", ")
 print("TensorFlow", different[1])
 print("factor is", factor, "- the graph says", float(step()[2]))
 assert len(log) == 1
-assert counter == 5
 assert different == [1, 4]
 assert step()[2] == 10
 # --8<-- [end:effects]

@@ -43,12 +43,16 @@ try:
     single + double
 except tf.errors.InvalidArgumentError as error:
     print(fill(error.message.split("[")[0], 70))
+else:
+    raise AssertionError("float32 and float64 were added")
 print("cast:", (single + tf.cast(double, "float32")).dtype.name)
 print("with a Python number:", (double * 2.5).dtype.name)
 try:
     tf.constant([1, 2]) * 2.5
 except TypeError as error:
     print(str(error)[:57], "…")
+else:
+    raise AssertionError("an integer tensor was multiplied by 2.5")
 layer = layers.Dense(1)
 print("a layer casts its input:", layer(double[None]).dtype.name)
 assert layer(double[None]).dtype == "float32"
@@ -92,6 +96,8 @@ for left, right in shapes:
     except tf.errors.InvalidArgumentError:
         result = "no: 3 and 4 differ"
     print(f"{left!s:10} + {right!s:10} {result}")
+    assert (result == "no: 3 and 4 differ") == (right == (4,))
+    assert (result == (50, 50)) == (right == (50,))  # all pairs
 # --8<-- [end:rule]
 
 
@@ -103,7 +109,8 @@ def draw(axis, values, shape, title):
         own = i < values.shape[0] and j < values.shape[1]
         face = {"color": "C0", "alpha": 0.25 if own else 0.06}
         axis.add_patch(plt.Rectangle((j, i), 0.94, 0.94, **face))
-        axis.text(j + 0.47, i + 0.5, value, ha="center", va="center", size=10)
+        centre = {"ha": "center", "va": "center", "size": 10}
+        axis.text(j + 0.47, i + 0.5, value, **centre)
     axis.set(xlim=(0, shape[1]), ylim=(shape[0], 0), aspect="equal")
     axis.set_title(title, size=11)
     axis.axis("off")
@@ -129,11 +136,12 @@ assert np.array_equal(back, [0, 1, 2])
 # --8<-- [end:numpy]
 
 # --8<-- [start:surprises]
-print("0.1 + 0.2 == 0.3:", 0.1 + 0.2 == 0.3)
+print("0.1 + 0.2 == 0.3:  ", 0.1 + 0.2 == 0.3, "in float64", end=", ")
 tenth = tf.constant(0.1)
-print(f"0.1 in float32:    {tenth:.10f}")
+print(bool(tenth + tf.constant(0.2) == tf.constant(0.3)), "in float32")
+print(f"0.1 in float32:     {tenth:.10f}")
 large = tf.constant(2.0**24)
-print(f"2²⁴ + 1 - 2²⁴:     {large + 1 - large:.1f}")
+print(f"2²⁴ + 1 - 2²⁴:      {large + 1 - large:.1f}")
 stamp = 1_760_000_000.0  # seconds since 1970: a day in 2025
 for later in (30.0, 100.0):
     moved = tf.constant(stamp + later) - tf.constant(stamp)
@@ -193,6 +201,8 @@ try:
     x[0, 1] = 5.0
 except TypeError as error:
     print(str(error).replace("'", "").rsplit(".", 1)[-1])
+else:
+    raise AssertionError("a tensor was changed")
 here = tf.constant([[False, True, False], [False, False, False]])
 changed = tf.where(here, 5.0, x)  # 5 where True, x elsewhere
 print(changed.numpy().tolist())

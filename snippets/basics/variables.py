@@ -58,6 +58,8 @@ for value in (tf.zeros((3, 2)), tf.zeros((2, 3), "float64")):
         state.assign(value)
     except ValueError as error:
         print(shorten(str(error), 70, placeholder=" …"))
+    else:
+        raise AssertionError("the variable took another shape or type")
 # --8<-- [end:fixed]
 
 # --8<-- [start:counter]
@@ -76,7 +78,7 @@ for _ in range(5):
     step()
 print("Python counted", counts["python"], "the variable", steps.numpy())
 assert steps == 5
-assert counts["python"] < 5
+assert counts["python"] == 1
 # --8<-- [end:counter]
 
 # --8<-- [start:tracked]
@@ -126,6 +128,7 @@ class Lost(layers.Layer):
 for layer in (Scale(), Lost()):
     layer(tf.ones((2, 1)))
     print(type(layer).__name__, len(layer.trainable_variables), "variables")
+    assert len(layer.trainable_variables) == (type(layer) is Scale)
 assert len(Scale().variables) == 0  # not built yet
 # --8<-- [end:own]
 
@@ -178,6 +181,9 @@ assert curves["random_normal"][:, -1].max() < 1e-10
 assert curves["he_normal"][:, -1].min() > 1e5
 assert curves["glorot_uniform"][:, -1].min() > 1e-4
 assert curves["glorot_uniform"][:, -1].max() < 1e8
+for name, factor in (("random_normal", 0.5), ("he_normal", 2**0.5)):
+    each = curves[name][:, -1] ** 0.01  # the factor of one step
+    assert np.allclose(each, factor, rtol=0.2)  # the spread times √100
 # --8<-- [end:lengths]
 
 # --8<-- [start:lengths-figure]
@@ -251,7 +257,7 @@ class Steps(layers.Layer):
 found = {way: len(Steps(way).trainable_variables) for way in (True, False)}
 print("with add_weight: ", found[True])
 print("with tf.Variable:", found[False])
-assert found[True] == 3
+assert found == {True: 3, False: 0}
 # --8<-- [end:appended]
 
 
@@ -267,6 +273,8 @@ try:
 except ValueError as error:
     line = next(x for x in str(error).splitlines() if "tf.function" in x)
     print(shorten(line, 70, placeholder=" …"))
+else:
+    raise AssertionError("a variable was made at each call")
 factor = tf.Variable(2.0)  # outside: right
 
 
