@@ -22,7 +22,7 @@ for name, part in zip(("training", "validation", "test"), (0, 720, 960)):
     place = slice(part, part + size)
     plt.plot(days[place], series[place], label=name)
 plt.axhline(train.max(), color="C3", linestyle="--")
-plt.text(0, train.max() + 60, "largest value of the training part")
+plt.text(0, train.max() + 60, "largest training value")
 plt.xlabel("day")
 plt.ylabel("passengers")
 plt.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=3)
@@ -143,7 +143,9 @@ for name, errors in results.items():
 last = results["persistence"][0]
 assert min(results["raw values"]) > 10 * last
 assert min(results["scaled by the training part"]) > 3 * last
+assert last < min(results["scaled by everything"])
 assert max(results["scaled by everything"]) < 3 * last
+assert x.min() > fit_x.max()  # the test part lies above all that was learnt
 assert max(results["last value subtracted"]) < last
 assert results["linear regression"][0] < last
 # --8<-- [end:compare]
@@ -211,7 +213,8 @@ with np.errstate(divide="ignore", invalid="ignore"):
     naive = (sensor - sensor[:400].mean()) / deviation_of_sensor
 print("divided by zero:", naive[[0, 499]])
 
-unit = deviation_of_sensor or 1.0
+tiny = 1e-9 * abs(sensor[:400].mean())  # rounding, no spread
+unit = deviation_of_sensor if deviation_of_sensor > tiny else 1.0
 cured = (sensor - sensor[:400].mean()) / unit
 print("with a unit of one:", cured[[0, 499]])
 assert np.isfinite(cured).all()

@@ -48,6 +48,7 @@ def make_windows(series, timesteps, horizon=1):
 x, y = make_windows(numbers[:, None], timesteps)
 print("windows", x.shape, " targets", y.shape)
 
+assert np.shares_memory(x, numbers)  # nothing was copied
 assert len(x) == len(y) == len(numbers) - timesteps
 assert y[-1] == numbers[-1]  # the last value is used
 # Each target is the end of the next window.
@@ -58,10 +59,10 @@ assert np.array_equal(x[1:, -1], y[:-1, 0])
 where = np.arange(1000)
 x, y = make_windows(where[:, None], 10, horizon=4)
 
-assert np.array_equal(y[:, 0, 0], x[:, -1, 0] + 1)  # no gap, no overlap
-assert np.array_equal(y[:, -1, 0], x[:, -1, 0] + 4)
-assert x.min() == 0
-assert y.max() == 999  # nothing is lost at either end
+rows = np.concatenate([x, y], axis=1)[:, :, 0]  # (count, 10 + 4)
+assert np.all(np.diff(rows, axis=1) == 1)  # no gap, no overlap inside a row
+assert np.all(np.diff(rows, axis=0) == 1)  # nor from one row to the next
+assert (rows[0, 0], rows[-1, -1]) == (0, 999)  # no end is lost
 assert len(x) == 1000 - 10 - 4 + 1
 for name, k in (("first", 0), ("last", -1)):
     print(f"{name:5} window {x[k, 0, 0]:3} to {x[k, -1, 0]:3}", end="  ")
@@ -70,10 +71,10 @@ for name, k in (("first", 0), ("last", -1)):
 
 
 # --8<-- [start:dataset]
-def pairs(data, targets):
+def pairs(data, targets, length=timesteps):
     """All windows with their targets, as Keras makes them."""
     batches = keras.utils.timeseries_dataset_from_array(
-        data, targets, sequence_length=timesteps, batch_size=None
+        data, targets, sequence_length=length, batch_size=None
     )
     return [(x.numpy(), int(y)) for x, y in batches]
 
@@ -89,6 +90,9 @@ assert len(found) == len(by_hand)
 for (a, b), (c, d) in zip(found, by_hand):
     assert np.array_equal(a, c)
     assert b == d
+x, y = make_windows(numbers[:, None], timesteps)
+assert np.array_equal(x[:, :, 0], [window for window, _ in found])
+assert np.array_equal(y[:, 0, 0], [target for _, target in found])
 # --8<-- [end:dataset]
 
 # --8<-- [start:lost]
@@ -169,18 +173,19 @@ assert y[-1, -1] == temperature[-1]
 # --8<-- [end:solution-hourly]
 
 # --8<-- [start:starter-ahead]
-gap = 12  # forecast the value 12 steps after the end of the window
+ahead = 12  # forecast the value 12 steps after the end of the window
 place = np.arange(100)
 # --8<-- [end:starter-ahead]
 
 # --8<-- [start:solution-ahead]
-x, y = make_windows(place[:, None], timesteps=10, horizon=gap)
+x, y = make_windows(place[:, None], timesteps=10, horizon=ahead)
 y = y[:, -1, 0]  # of the next twelve values, the last
 print("window ends at", x[0, -1, 0], "target", y[0], " windows:", len(x))
 
-assert np.array_equal(y, x[:, -1, 0] + gap)
-assert len(x) == 100 - 10 - gap + 1
+assert np.array_equal(y, x[:, -1, 0] + ahead)
+assert len(x) == 100 - 10 - ahead + 1
 
-common = pairs(place, place[timesteps - 1 + gap :])
-assert all(target == window[-1] + gap for window, target in common)
+keras_way = pairs(place, place[10 - 1 + ahead :], length=10)
+assert len(keras_way) == len(x)
+assert all(target == window[-1] + ahead for window, target in keras_way)
 # --8<-- [end:solution-ahead]
