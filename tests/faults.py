@@ -134,6 +134,76 @@ FAULTS = {
             "h /= 10",
         ),
     },
+    "data/pipelines": {
+        "a buffer of one more": (
+            (
+                "imports",
+                "places",
+                "rule",
+            ),
+            "shuffle(buffer_size, seed=seed)",
+            "shuffle(buffer_size + 1, seed=seed)",
+        ),
+        "the last of the buffer lost": (
+            (
+                "imports",
+                "by-hand",
+            ),
+            "while buffer:",
+            "while len(buffer) > 1:",
+        ),
+        "batches that are not mixed inside": (
+            (
+                "imports",
+                "batches",
+            ),
+            "mixed = np.concatenate(list(twelve.shuffle(12, seed=1).batch(4)))",
+            "mixed = np.concatenate(list(twelve.batch(4)))",
+        ),
+        "a cache that keeps the order": (
+            (
+                "imports",
+                "epochs",
+            ),
+            "many.cache().shuffle(100)",
+            "many.shuffle(100).cache()",
+        ),
+        "epochs that flow into each other": (
+            (
+                "imports",
+                "epochs",
+                "repeat",
+            ),
+            "many.shuffle(100, seed=seed).repeat().take(100)",
+            "many.repeat().shuffle(100, seed=seed).take(100)",
+        ),
+        "a seed without effect": (
+            (
+                "imports",
+                "repeatable",
+            ),
+            "shuffle(100, seed=seed)",
+            "shuffle(100)",
+        ),
+        "a remainder that stays": (
+            (
+                "imports",
+                "epochs",
+                "steps",
+            ),
+            "some, full = dataset.batch(32), dataset.batch(32, drop_remainder=True)",
+            "some, full = dataset.batch(32), dataset.batch(32)",
+        ),
+        "a split that moves": (
+            (
+                "imports",
+                "epochs",
+                "leak",
+            ),
+            "reshuffle_each_iteration=again",
+            "reshuffle_each_iteration=True",
+        ),
+    },
     "data/windows": {
         "windows without their last": (
             (
