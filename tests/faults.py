@@ -296,10 +296,11 @@ FAULTS = {
         "a remainder that stays": (
             (
                 "imports",
+                "epochs",
                 "steps",
             ),
-            "dataset.batch(size, True)",
-            "dataset.batch(size)",
+            "some, full = dataset.batch(32), dataset.batch(32, drop_remainder=True)",
+            "some, full = dataset.batch(32), dataset.batch(32)",
         ),
         "a split that moves": (
             (
