@@ -134,6 +134,63 @@ FAULTS = {
             "h /= 10",
         ),
     },
+    "data/lengths": {
+        "zeros on the left": (
+            ("imports", "pad"),
+            '{"padding": "post"},',
+            "{},",
+        ),
+        "integers again": (
+            ("imports", "sequences", "integers"),
+            'padding="post", dtype="float32")',
+            'padding="post")',
+        ),
+        "a bucket without a lower border": (
+            ("imports", "sequences", "picture"),
+            "(lengths >= 15) & (lengths < 20)",
+            "lengths < 20",
+        ),
+        "not sorted": (
+            (
+                "imports",
+                "sequences",
+                "integers",
+                "padded-batch",
+                "buckets",
+                "count",
+                "ways",
+                "count-table",
+            ),
+            "np.argsort(lengths)",
+            "range(1000)",
+        ),
+        "the mask forgotten": (
+            ("imports", "sequences", "ragged", "cure"),
+            "together = lstm(x, mask=mask)",
+            "together = lstm(x)",
+        ),
+        "divided by all steps": (
+            ("imports", "sequences", "steps", "steps-verdict"),
+            'mse(reduction="mean_with_sample_weight")',
+            "mse()",
+        ),
+        "a padding value that the weights use": (
+            ("imports", "sequences", "steps", "steps-dataset"),
+            "padding_values=(-9.0, 0.0, 0.0)",
+            "padding_values=(-9.0, 0.0, 1.0)",
+        ),
+        "one weight too many": (
+            (
+                "imports",
+                "sequences",
+                "steps",
+                "starter-next",
+                "solution-next",
+            ),
+            "tf.ones(tf.shape(s)[0] - 1)",
+            "tf.ones(tf.shape(s)[0])",
+        ),
+    },
     "data/windows": {
         "windows without their last": (
             (
