@@ -242,6 +242,63 @@ FAULTS = {
             "h /= 10",
         ),
     },
+    "data/lengths": {
+        "zeros on the left": (
+            ("imports", "pad"),
+            '{"padding": "post"},',
+            "{},",
+        ),
+        "integers again": (
+            ("imports", "sequences", "integers"),
+            'padding="post", dtype="float32")',
+            'padding="post")',
+        ),
+        "a bucket without a lower border": (
+            ("imports", "sequences", "picture"),
+            "(lengths >= 15) & (lengths < 20)",
+            "lengths < 20",
+        ),
+        "not sorted": (
+            (
+                "imports",
+                "sequences",
+                "integers",
+                "padded-batch",
+                "buckets",
+                "count",
+                "ways",
+                "count-table",
+            ),
+            "np.argsort(lengths)",
+            "range(1000)",
+        ),
+        "the mask forgotten": (
+            ("imports", "sequences", "ragged", "cure"),
+            "together = lstm(x, mask=mask)",
+            "together = lstm(x)",
+        ),
+        "divided by all steps": (
+            ("imports", "sequences", "steps", "steps-verdict"),
+            'mse(reduction="mean_with_sample_weight")',
+            "mse()",
+        ),
+        "a padding value that the weights use": (
+            ("imports", "sequences", "steps", "steps-dataset"),
+            "padding_values=(-9.0, 0.0, 0.0)",
+            "padding_values=(-9.0, 0.0, 1.0)",
+        ),
+        "one weight too many": (
+            (
+                "imports",
+                "sequences",
+                "steps",
+                "starter-next",
+                "solution-next",
+            ),
+            "tf.ones(tf.shape(s)[0] - 1)",
+            "tf.ones(tf.shape(s)[0])",
+        ),
+    },
     "data/pipelines": {
         "a buffer of one more": (
             (
@@ -310,42 +367,6 @@ FAULTS = {
             ),
             "reshuffle_each_iteration=again",
             "reshuffle_each_iteration=True",
-        ),
-    },
-    "data/windows": {
-        "windows without their last": (
-            (
-                "imports",
-                "function",
-            ),
-            "(series, timesteps + horizon, axis=0)",
-            "(series[:-1], timesteps + horizon, axis=0)",
-        ),
-        "a target that its window holds": (
-            (
-                "imports",
-                "function",
-            ),
-            "rows[:, :timesteps], rows[:, timesteps:]",
-            "rows[:, 1 : timesteps + 1], rows[:, timesteps:]",
-        ),
-        "Keras' targets one place early": (
-            (
-                "imports",
-                "count = 7",
-                "dataset",
-            ),
-            "targets=numbers[timesteps:]",
-            "targets=numbers[timesteps - 1 :]",
-        ),
-        "days glued before cutting": (
-            (
-                "imports",
-                "function",
-                "several",
-            ),
-            "for day in (monday, tuesday)]",
-            "for day in (together[:, 0],)]",
         ),
     },
     "data/scaling": {
@@ -480,6 +501,42 @@ FAULTS = {
             ),
             "y_new = ids[: count * timesteps].reshape",
             "y_new = np.roll(ids, -1)[: count * timesteps].reshape",
+        ),
+    },
+    "data/windows": {
+        "windows without their last": (
+            (
+                "imports",
+                "function",
+            ),
+            "(series, timesteps + horizon, axis=0)",
+            "(series[:-1], timesteps + horizon, axis=0)",
+        ),
+        "a target that its window holds": (
+            (
+                "imports",
+                "function",
+            ),
+            "rows[:, :timesteps], rows[:, timesteps:]",
+            "rows[:, 1 : timesteps + 1], rows[:, timesteps:]",
+        ),
+        "Keras' targets one place early": (
+            (
+                "imports",
+                "count = 7",
+                "dataset",
+            ),
+            "targets=numbers[timesteps:]",
+            "targets=numbers[timesteps - 1 :]",
+        ),
+        "days glued before cutting": (
+            (
+                "imports",
+                "function",
+                "several",
+            ),
+            "for day in (monday, tuesday)]",
+            "for day in (together[:, 0],)]",
         ),
     },
     "introduction/course": {
@@ -1008,6 +1065,30 @@ FAULTS = {
             "u > 0.8",
         ),
     },
+    "recurrent/speed": {
+        "a ratio upside down": (
+            ("imports", "data", "race"),
+            "times[name].min() / times[base].min()",
+            "times[base].min() / times[name].min()",
+        ),
+        "the target inside its window": (
+            ("imports", "data"),
+            "x, y = windows[:, :-1, None]",
+            "x, y = windows[:, 1:, None]",
+        ),
+        "a stand-in for the wrong kernel": (
+            ("imports", "data", "fused"),
+            "if isinstance(layer, layers.GRU)",
+            "if not isinstance(layer, layers.GRU)",
+        ),
+        "no pretended GPU": (("imports", "data", "fused"), "return_value=True", "return_value=False"),
+        "a mask padded on the left taken for right": (
+            ("imports", "data", "fused", "mask"),
+            '"padded on the right": [[1, 1, 0]',
+            '"padded on the right": [[0, 1, 1]',
+        ),
+        "unroll forgotten": (("imports", "operations"), "layers.LSTM(4, unroll=unroll)", "layers.LSTM(4)"),
+    },
     "recurrent/training": {
         "a window that holds its target": (
             (
@@ -1149,29 +1230,5 @@ FAULTS = {
             "stateful.layers[0].reset_state()",
             "pass",
         ),
-    },
-    "recurrent/speed": {
-        "a ratio upside down": (
-            ("imports", "data", "race"),
-            "times[name].min() / times[base].min()",
-            "times[base].min() / times[name].min()",
-        ),
-        "the target inside its window": (
-            ("imports", "data"),
-            "x, y = windows[:, :-1, None]",
-            "x, y = windows[:, 1:, None]",
-        ),
-        "a stand-in for the wrong kernel": (
-            ("imports", "data", "fused"),
-            "if isinstance(layer, layers.GRU)",
-            "if not isinstance(layer, layers.GRU)",
-        ),
-        "no pretended GPU": (("imports", "data", "fused"), "return_value=True", "return_value=False"),
-        "a mask padded on the left taken for right": (
-            ("imports", "data", "fused", "mask"),
-            '"padded on the right": [[1, 1, 0]',
-            '"padded on the right": [[0, 1, 1]',
-        ),
-        "unroll forgotten": (("imports", "operations"), "layers.LSTM(4, unroll=unroll)", "layers.LSTM(4)"),
     },
 }
