@@ -303,7 +303,8 @@ plt.figure(figsize=(5.2, 2.8))
 for place, (errors, marker) in enumerate(zip((A, B, C), "os^")):
     height = place + 0.2 * np.resize([-1, 0, 1], len(errors))
     plt.scatter(errors, height, s=24, marker=marker, color=f"C{place}")
-    plt.plot([errors.mean()] * 2, [place - 0.4, place + 0.4], color="black")
+    ends = [place - 0.4, place + 0.4]
+    plt.plot([errors.mean()] * 2, ends, color="#1f2328", linewidth=3)
 plt.yticks(range(3), ["A", "B", "C"])
 plt.gca().invert_yaxis()
 plt.grid(axis="y", visible=False)
