@@ -170,6 +170,84 @@ FAULTS = {
             "slow.apply(gradients[:2], weights[:2])",
         ),
     },
+    "basics/reproducibility": {
+        "one generator of three": (
+            (
+                "imports",
+                "generators",
+            ),
+            "keras.utils.set_random_seed(seed)",
+            "tf.random.set_seed(seed)",
+        ),
+        "built before the seed": (
+            (
+                "imports",
+                "series",
+                "bits",
+            ),
+            "    keras.utils.set_random_seed(seed)\n    model = build(**settings)\n",
+            "    model = build(**settings)\n    keras.utils.set_random_seed(seed)\n",
+        ),
+        "a program that is not seeded": (
+            (
+                "imports",
+                "series",
+                "observe",
+                "calls",
+            ),
+            "keras.utils.set_random_seed(0)",
+            "tf.random.set_seed(0)",
+        ),
+        "an initialiser that moves on": (
+            (
+                "imports",
+                "initialisers",
+            ),
+            "glorot(seed=1)",
+            "glorot(seed=keras.random.SeedGenerator(1))",
+        ),
+        "an integer for the generator": (
+            (
+                "imports",
+                "stateless",
+            ),
+            "seed=generator)",
+            "seed=7)",
+        ),
+        "the sequence goes on": (
+            (
+                "imports",
+                "op-seeds",
+            ),
+            "    tf.random.set_seed(global_seed)\n",
+            "",
+        ),
+        "a generator with a seed": (
+            (
+                "imports",
+                "default-rng",
+            ),
+            "default_rng()\n",
+            "default_rng(0)\n",
+        ),
+        "not traced": (
+            (
+                "imports",
+                "traced",
+            ),
+            "@tf.function\n",
+            "",
+        ),
+        "weights put back into a new model": (
+            (
+                "imports",
+                "series",
+                "solution-cell",
+            ),
+            "    model.set_weights(start)\n",
+            "    model = build()\n    model.set_weights(start)\n",
+        ),
+    },
     "basics/tensors": {
         "reshaped, not transposed": (
             (
