@@ -72,7 +72,7 @@ FAULTS = {
             "global_clipnorm=0.5",
             "clipvalue=0.5",
         ),
-        "batch normalisation looks away": (
+        "batch normalization looks away": (
             ("imports", "task", "normalize"),
             "normalize(5 + x[:32], training=True)",
             "normalize(5 + x[:32])",
@@ -104,8 +104,8 @@ FAULTS = {
             "keras.utils.set_random_seed(0)",
             "tf.random.set_seed(0)",
         ),
-        "an initialiser that moves on": (
-            ("imports", "initialisers"),
+        "an initializer that moves on": (
+            ("imports", "initializers"),
             "glorot(seed=1)",
             "glorot(seed=keras.random.SeedGenerator(1))",
         ),
@@ -346,7 +346,7 @@ FAULTS = {
             "rows[:, 1 : timesteps + 1], rows[:, timesteps:]",
         ),
         "Keras' targets one place early": (
-            ("imports", "count = 7", "dataset"),
+            ("imports", "function", "count = 7", "dataset"),
             "targets=numbers[timesteps:]",
             "targets=numbers[timesteps - 1 :]",
         ),

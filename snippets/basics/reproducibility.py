@@ -139,29 +139,29 @@ assert changed["tf.random.set_seed(1)"] == {"order", "tf.random"}
 # --8<-- [end:calls]
 
 
-# --8<-- [start:initialisers]
-def two_kernels(initialiser):
+# --8<-- [start:initializers]
+def two_kernels(initializer):
     """The kernels of two layers which are given the same argument."""
-    pair = [layers.Dense(2, kernel_initializer=initialiser) for _ in "ab"]
+    pair = [layers.Dense(2, kernel_initializer=initializer) for _ in "ab"]
     for layer in pair:
         layer.build((None, 3))
     return [layer.kernel.numpy() for layer in pair]
 
 
 glorot = keras.initializers.GlorotUniform
-initialisers = {
+initializers = {
     '"glorot_uniform"': "glorot_uniform",
     "GlorotUniform()": glorot(),
     "GlorotUniform(seed=1)": glorot(seed=1),
     "… seed=SeedGenerator(1)": glorot(seed=keras.random.SeedGenerator(1)),
 }
 equal = []
-print("initialiser of two layers   their kernels")
-for text, initialiser in initialisers.items():
-    equal.append(np.array_equal(*two_kernels(initialiser)))
+print("initializer of two layers   their kernels")
+for text, initializer in initializers.items():
+    equal.append(np.array_equal(*two_kernels(initializer)))
     print(f"{text:27}", "EQUAL" if equal[-1] else "different")
 assert equal == [False, True, True, False]
-# --8<-- [end:initialisers]
+# --8<-- [end:initializers]
 
 # --8<-- [start:stateless]
 number = [keras.random.normal((), seed=7) for _ in range(2)]

@@ -74,7 +74,7 @@ once = [word for word, n in zip(vocabulary, times) if n == 1]
 assert once == sorted(once, reverse=True)  # ties: from z to a
 # --8<-- [end:words]
 
-# --8<-- [start:standardise]
+# --8<-- [start:standardize]
 pairs = {
     "It's": "its",
     "None": "none",
@@ -86,7 +86,7 @@ reader = layers.TextVectorization(vocabulary=list(pairs.values()))
 for written, read in pairs.items():
     print(f"{written:11} is read as {read}")
 assert np.array(reader(list(pairs)))[:, 0].tolist() == [2, 3, 4, 5, 6]
-# --8<-- [end:standardise]
+# --8<-- [end:standardize]
 
 # --8<-- [start:length]
 fixed = layers.TextVectorization(
