@@ -635,7 +635,7 @@ FAULTS = {
         ),
         "a layer that forgets its argument": (
             ("imports", "custom"),
-            'return {**super().get_config(), "factor": self.factor}',
+            'return {**super().get_config(), "factor": factor}',
             "return super().get_config()",
         ),
         "a plan for a copy": (

@@ -498,7 +498,8 @@ hidden, output = forward(three, [W1, b1, W2, b2])
 print("ones on   hidden units      output")
 for count in range(4):
     row = three.sum(axis=1).tolist().index(count)
-    print(f"{count:7d}   {hidden[row].round(1)} {output[row, 0]:8.3f}")
+    units = " ".join(f"{h:3.0f}" for h in hidden[row])
+    print(f"{count:7d}   {units:14} {output[row, 0]:6.3f}")
 assert np.abs(output - odd).max() < 0.01
 # --8<-- [end:solution-parity]
 

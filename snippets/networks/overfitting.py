@@ -139,11 +139,11 @@ assert (unseen[:, -1] > 1.02 * turning).all()  # … and worse
 # --8<-- [end:curves]
 
 # --8<-- [start:figure]
-plt.figure(figsize=(5.2, 3.4))
+plt.figure(figsize=(4.8, 3.8))
 epochs = np.arange(1, 41)
 plt.plot(epochs, seen.T, color="C0", alpha=0.8)
 plt.plot(epochs, unseen.T, color="C1", alpha=0.8)
-plt.plot([], color="C0", label="training, 60 windows")
+plt.plot([], color="C0", label="training")
 plt.plot([], color="C1", label="validation")
 plt.plot(best + 1, turning, "o", color="C1", label="best epoch")
 plt.axhline(linear(60), linestyle="--", color="C3", label="linear")
@@ -151,7 +151,7 @@ plt.axhline(floor, linestyle=":", color="C2", label="the rule itself")
 plt.xlabel("epoch")
 plt.ylabel("RMSE")
 plt.ylim(0.15, 0.75)
-plt.figlegend(loc="outside upper center", ncols=2)
+plt.figlegend(loc="outside upper center", ncols=2, fontsize=12)
 plt.show()
 # --8<-- [end:figure]
 
@@ -192,6 +192,7 @@ assert gap[2, 0] > 2 * gap[0, 0]  # more units, more overfitting
 assert gap[2, 0] > gap[2, 1] > gap[2, 2]  # more data, less of it
 assert gap[2, 0] > 5 * gap[2, 2]
 validation = table[..., 1].mean(axis=2)
+assert validation[2, 0] > validation[0, 0]  # worse than too few units
 assert validation[2, 2] < validation[2, 0] - 0.03  # more data, less error
 assert validation[2, 2] < 0.9 * validation[0, 2]  # 2 units are too few
 # --8<-- [end:table]
@@ -277,8 +278,8 @@ assert max(lengths["early stopping"]) < 40
 # --8<-- [end:compare]
 
 # --8<-- [start:starter-noise]
-mixed = np.random.default_rng(0).permutation(60)
-y_mixed = y_train[:60][mixed]  # each window gets a target of another
+y_mixed = np.roll(y_train[:60], 30, axis=0)  # the target of another window
+assert (y_mixed != y_train[:60]).all()
 guess = rmse(np.full_like(y_mixed, y_mixed.mean()), y_mixed)
 print(f"always the mean: {guess:.3f}")
 # --8<-- [end:starter-noise]
@@ -311,6 +312,7 @@ for rate in (0.1, 1.0, 10.0):
         rows.append(all_errors(model)[:2])
     means[rate] = seen, unseen = np.mean(rows, axis=0)
     print(f"{rate:12} {seen:10.3f} {unseen:12.3f}")
+assert means[0.1][1] > means[1.0][1] + 0.05  # overfits as before
 assert means[0.1][0] < means[1.0][0] < means[10.0][0]
 assert means[10.0][1] > means[1.0][1] + 0.03  # underfitting
 # --8<-- [end:solution-decay]

@@ -138,7 +138,8 @@ assert not same(from_json.get_weights(), model.get_weights())
 script = """
 import sys, keras, numpy as np
 model = keras.models.load_model(sys.argv[1])
-np.save(sys.argv[3], model(np.load(sys.argv[2])))
+output = model(np.load(sys.argv[2]))
+np.savez(sys.argv[3], output, *model.get_weights())
 """
 
 
@@ -152,11 +153,16 @@ def in_new_session(script, *arguments):
 
 
 np.save(folder / "x.npy", x_val)
-files = [folder / name for name in ("model.keras", "x.npy", "y.npy")]
+files = [folder / name for name in ("model.keras", "x.npy", "y.npz")]
 in_new_session(script, *files)
-there, here = np.load(files[2]), np.asarray(model(x_val))
-print(f"largest difference between the sessions: {abs(there - here).max()}")
-assert abs(there - here).max() < 1e-6
+with np.load(files[2]) as arrays:
+    there, *weights_there = arrays.values()
+equal = same(weights_there, model.get_weights())
+difference = abs(there - np.asarray(model(x_val))).max()
+print("weights equal to the bit:", equal)
+print("outputs differ by at most", difference)
+assert equal
+assert difference < 1e-6  # computed anew, so up to rounding
 # --8<-- [end:session]
 
 
@@ -234,6 +240,10 @@ with muted():
     stopped.save(folder / "half.keras")
 
 resumed = keras.models.load_model(folder / "half.keras")
+print("dropout layer, when stopped:", np.asarray(dropout_state(stopped)))
+print("dropout layer, loaded:      ", np.asarray(dropout_state(resumed)))
+assert int(dropout_state(stopped)[1]) == 60  # one draw for each update
+assert int(dropout_state(resumed)[1]) == 0
 losses[".keras"] = before + epochs_of(resumed, 6, 12)
 
 exact = keras.models.load_model(folder / "half.keras")
@@ -255,16 +265,28 @@ for name, other in ((".keras", resumed), (".keras, dropout", exact)):
 assert same(exact.get_weights(), whole_weights)
 assert not same(resumed.get_weights(), whole_weights)
 assert losses["weights only"][6] > 1.1 * losses["never stopped"][6]
+assert min(losses, key=lambda name: losses[name][-1]) == "weights only"
 # --8<-- [end:resume]
 
 # --8<-- [start:resume-figure]
-plt.figure(figsize=(5.2, 3.2))
-for (name, run), style in zip(losses.items(), ("-", ":", "--", "-.")):
-    plt.plot(range(1, 13), run, style, marker=".", label=name)
-plt.axvline(6.5, color="C4", linestyle=":")
-plt.xlabel("epoch (stopped and resumed after 6)")
-plt.ylabel("training loss")
-plt.figlegend(loc="outside upper center", ncols=2)
+fig, (above, below) = plt.subplots(2, 1, figsize=(4.8, 5), sharex=True)
+strokes = (
+    {"linewidth": 7, "alpha": 0.3},
+    {"marker": "o"},
+    {"linestyle": "--", "marker": "."},
+    {"linestyle": "-."},
+)
+for (name, run), stroke in zip(losses.items(), strokes):
+    above.plot(range(1, 13), run, label=name, **stroke)
+    if name != "weights only":
+        farther = np.subtract(run, losses["never stopped"])
+        below.plot(range(1, 13), farther, **stroke)
+above.set_title("training loss", loc="left")
+below.set_title("the same, minus that of never stopped", loc="left")
+below.set_xlabel("epoch (stopped and resumed after 6)")
+for axis in (above, below):
+    axis.axvline(6.5, color="C4", linestyle=":")
+fig.legend(loc="outside upper center", ncols=2, fontsize=12)
 plt.show()
 # --8<-- [end:resume-figure]
 
@@ -391,7 +413,7 @@ for seed in ("1", "2"):
 
 # --8<-- [start:custom]
 class Scale(layers.Layer):
-    """Multiply by a number."""
+    """Multiply by a number, or each feature by one of its own."""
 
     def __init__(self, factor, **kwargs):
         super().__init__(**kwargs)
@@ -401,34 +423,47 @@ class Scale(layers.Layer):
         return x * self.factor
 
 
-def try_to_load(layer):
+def try_to_load(layer, **how):
     """Save and load a model with this layer; say what happens."""
-    model = keras.Sequential([keras.Input((1,)), layer])
-    with muted():
-        model.save(folder / "scaled.keras")
+    model = keras.Sequential([keras.Input((2,)), layer])
+    place = folder / "custom.keras"
     try:
-        loaded = keras.models.load_model(folder / "scaled.keras")
+        with muted():
+            model.save(place)
+        loaded = keras.models.load_model(place, **how)
     except Exception as error:
-        said = str(error)
+        said = " ".join(str(error).split())
         start = max(said.find("Could not locate"), 0)
-        return f"{type(error).__name__}: {said[start : start + 31]} …"
-    return f"loaded, f(1) = {float(loaded(np.ones((1, 1)))[0, 0])}"
+        said = said[start:].partition(".")[0][:52]
+        return f"{type(error).__name__}: {said} …"
+    return f"loaded, f(1, 1) = {np.asarray(loaded(np.ones((1, 2))))[0]}"
 
 
-print(try_to_load(Scale(3.0)))
+said = {"unknown": try_to_load(Scale(3.0))}
+said["named"] = try_to_load(Scale(3.0), custom_objects={"Scale": Scale})
+register = keras.saving.register_keras_serializable(package="course")
+register(Scale)  # or @register above the class
+said["registered"] = try_to_load(Scale(3.0))
+factors = np.array([3.0, 4.0])
+said["registered, an array"] = try_to_load(Scale(factors))
 
 
-@keras.saving.register_keras_serializable(package="course")
+@register
 class GoodScale(Scale):
-    """The same, known to Keras, with its argument in the file."""
+    """The same; get_config makes a list of the array for the file."""
 
     def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
+        factor = np.asarray(self.factor).tolist()
+        return {**super().get_config(), "factor": factor}
 
 
-print(try_to_load(GoodScale(3.0)))
-assert "loaded" not in try_to_load(Scale(3.0))
-assert try_to_load(GoodScale(3.0)) == "loaded, f(1) = 3.0"
+said["an array, get_config"] = try_to_load(GoodScale(factors))
+for case, result in said.items():
+    print(f"{case}:\n  {result}")
+assert "Could not locate" in said["unknown"]
+assert said["named"] == said["registered"] == "loaded, f(1, 1) = [3. 3.]"
+assert "NotImplementedError" in said["registered, an array"]
+assert said["an array, get_config"] == "loaded, f(1, 1) = [3. 4.]"
 # --8<-- [end:custom]
 
 # --8<-- [start:names]
