@@ -397,7 +397,7 @@ print("Keras' seed:       the same three orders", c == d)
 print("epoch 1 and epoch 2 the same order      ", a[0] == a[1])
 assert a == b
 assert c == d
-assert a[0] != a[1] != a[2]
+assert len({tuple(order) for order in a}) == 3  # all differ
 assert three_epochs() != three_epochs()
 # --8<-- [end:repeatable]
 

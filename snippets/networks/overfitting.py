@@ -275,6 +275,7 @@ for name in ("nothing", "dropout 0.3", "weight decay 1", "early stopping"):
 for name in ("dropout 0.3", "weight decay 1"):  # lower, not only flatter
     assert np.mean(lowest[name]) < np.mean(lowest["nothing"]) - 0.01
 assert max(lengths["early stopping"]) < 40
+assert lengths["early stopping"][1] < best[1] + 1  # before its best epoch
 # --8<-- [end:compare]
 
 # --8<-- [start:starter-noise]
