@@ -105,6 +105,8 @@ for steps in (5, 10, 20, 40):
 assert line[40] > 1.8 * best[40]  # a weighted sum is not enough
 assert line[5] > line[10] > line[20]
 assert best[5] > best[10] > best[20]
+assert line[20] - line[40] < line[10] - line[20]  # longer pays less
+assert best[20] - best[40] < best[10] - best[20]
 # --8<-- [end:rows]
 
 
@@ -286,7 +288,7 @@ compare(
         "batch 256": {"batch_size": 256},
     }
 )
-assert mean("rate 0.001") > base + 0.05
+assert mean("rate 0.001") > max(base + 0.05, line[10])
 assert mean("batch 256") > base + 0.03
 assert mean("cosine decay") > base + 0.01
 for name in ("clipping", "rate 0.1"):
@@ -440,6 +442,14 @@ for shuffle in (True, False):
     assert sorted(first_epoch) == list(range(7))
     assert validated_on == [[7, 8, 9]] * 2
     assert (first_epoch == list(range(7))) != shuffle
+    assert trained_on[:2] == trained_on[2:]  # a seed is set: the same order
+
+seven = tf.data.Dataset.from_tensor_slices((ten[:7], ten[:7])).shuffle(7)
+trained_on = []
+watched.fit(seven.batch(4), epochs=2, shuffle=False, verbose=0)
+print("tf.data:       trained on", *trained_on)
+assert sorted(trained_on[0] + trained_on[1]) == list(range(7))
+assert trained_on[:2] != trained_on[2:]
 # --8<-- [end:watch]
 
 # --8<-- [start:sorted]
