@@ -314,6 +314,8 @@ for layer in (
 
 assert "inner ragged dimension" in accepts["LSTM"]
 assert accepts["GlobalAveragePooling1D"] == "takes it"
+means = [sequence.mean(axis=0) for sequence in sequences[:3]]
+assert np.allclose(layers.GlobalAveragePooling1D()(ragged), means, atol=1e-5)
 assert "takes it" not in (accepts["Dense"], accepts["GRU"])
 assert accepts["Functional"] == accepts["LSTM"]
 # --8<-- [end:ragged]
