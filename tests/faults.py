@@ -7,6 +7,14 @@ x = np.linspace(0, 1, 50)[:, np.newaxis]
 y = 2 * x + 1 + np.random.default_rng(0).normal(0, 0.2, x.shape)
 """
 
+RANDOM_PICTURES = """
+rng = np.random.default_rng(1)
+x, y = rng.random((1440, 144), "float32"), rng.integers(10, size=1440)
+x_new, y_new = rng.random((720, 144), "float32"), np.arange(720) % 10
+z = rng.normal(size=(720, 10))
+loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+"""
+
 # {lesson: {name: (what to run, old code, new code)}}
 FAULTS = {
     "basics/gradients": {
@@ -642,6 +650,86 @@ FAULTS = {
             ("imports", "model", "round-trip"),
             'loaded = keras.models.load_model(folder / "model.keras")',
             "loaded = keras.models.clone_model(model)",
+        ),
+    },
+    "networks/simple": {
+        "a hole filled with ink": (
+            (
+                "imports",
+                "fonts",
+                "pixels",
+            ),
+            "ink ^= Path",
+            "ink |= Path",
+        ),
+        "the inner curves lost": (
+            (
+                "imports",
+                "fonts",
+            ),
+            "path.to_polygons()]",
+            "path.to_polygons()[:1]]",
+        ),
+        "no activation by hand": (
+            (
+                "imports",
+                RANDOM_PICTURES,
+                "three-ways",
+                "same",
+            ),
+            "np.maximum(x @ W1 + b1, 0)",
+            "(x @ W1 + b1)",
+        ),
+        "the hidden units have no bias": (
+            (
+                "imports",
+                RANDOM_PICTURES,
+                "three-ways",
+                "count",
+            ),
+            "144 * 32 + 32",
+            "144 * 32",
+        ),
+        "the wrong layer frozen": (
+            (
+                "imports",
+                RANDOM_PICTURES,
+                "three-ways",
+                "count",
+                "frozen",
+            ),
+            'functional.get_layer("hidden").trainable = False',
+            'functional.get_layer("logits").trainable = False',
+        ),
+        "softmax over the batch": (
+            (
+                "imports",
+                RANDOM_PICTURES,
+                "three-ways",
+                "train",
+                "returns",
+            ),
+            "e / e.sum(axis=1, keepdims=True)",
+            "e / e.sum(axis=0, keepdims=True)",
+        ),
+        "one column too far": (
+            (
+                "imports",
+                RANDOM_PICTURES,
+                "labels",
+            ),
+            "keras.utils.to_categorical(y_new, 10)",
+            "np.roll(keras.utils.to_categorical(y_new, 10), 1, axis=1)",
+        ),
+        "two layers that read": (
+            (
+                "imports",
+                RANDOM_PICTURES,
+                "starter-pair",
+                "solution-pair",
+            ),
+            "read(right)])",
+            'layers.Dense(32, "relu")(right)])',
         ),
     },
     "recurrent/inside": {
