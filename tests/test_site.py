@@ -105,6 +105,20 @@ def test_stored_outputs_are_those_of_the_present_inputs(lesson):
     assert lessons.stale(lesson) is None
 
 
+@pytest.mark.parametrize("overview", sorted((ROOT / "docs").glob("*/index.md")), ids=lambda path: path.parent.name)
+def test_an_overview_lists_its_lessons_in_order_with_their_reading_time(overview):
+    listed = re.findall(r"^\| (\d+) \| \[.*\]\((\w+)\.md\) \|.*\| (\d+) \|$", overview.read_text("utf-8"), re.M)
+    module = overview.parent.name
+    told = [
+        re.search(r"\*\*Reading\*\* (\d+) minutes", (overview.parent / f"{name}.md").read_text("utf-8"))[1]
+        for _, name, _ in listed
+    ]
+    assert [minutes for *_, minutes in listed] == told
+    assert [int(number) for number, *_ in listed] == list(range(1, len(listed) + 1))
+    in_the_menu = [name for name in PAGES if name.startswith(f"{module}/")]
+    assert [f"{module}/index", *(f"{module}/{name}" for _, name, _ in listed)] == in_the_menu
+
+
 # ---------------------------------------------------------------- colours
 
 PAPER = [("#ffffff", "#f5f5f5"), ("#1e2129", "#272a35")]  # page and code block: light, dark

@@ -237,7 +237,8 @@ for axis, (question, (models, *_)) in zip(axes, tasks.items()):
         label.set_color(colour)
     axis.tick_params(length=0)
     axis.grid(False)
-    axis.set_title(f"{question}? (cell divided by {largest:.1f})", loc="left")
+    title = f"{question}? (cell divided by {largest:.1f})"
+    axis.set_title(title, loc="left")
 bar = fig.colorbar(image, ax=axes, orientation="horizontal", aspect=30)
 bar.set_ticks([-1, 0, 1])
 bar.set_label("value")
@@ -247,27 +248,46 @@ plt.show()
 # --8<-- [start:means]
 print("             forget gate       input gate        written, i·c̃")
 print("seed        ·    (    )       ·    (    )       ·     (     )")
+usual = {question: [] for question in tasks}  # like seed 0? One for each seed
 for question, of_seeds in states.items():
     print(question)
     for seed, state in enumerate(of_seeds):
-        print(f"{seed:4d}   ", end="")
         written = state["i"] * state["c_tilde"]
-        for value in (state["f"], state["i"], written):
-            means = [value[test_symbols == s].mean() for s in "·()"]
+        f, i, w = (
+            [value[test_symbols == s].mean() for s in "·()"]
+            for value in (state["f"], state["i"], written)
+        )
+        # Opposite signs at the two brackets, and neither near 0.
+        like = w[1] * w[2] < 0 and min(abs(w[1]), abs(w[2])) > 0.5
+        if question == "inside":
+            like = like and max(f[1:]) < 0.3
+            assert not like or min(abs(w[1]), abs(w[2])) > 0.8
+            assert not like or f[0] > 0.6
+        else:
+            assert i[0] < i[1] - 0.2
+        usual[question].append(like)
+        print(f"{seed:4d}   ", end="")
+        for means in (f, i, w):
             print("  ", *(f"{mean:5.2f}" for mean in means), end="")
-        print()
+        print("" if like else "  *")
+    assert usual[question][0] and sum(usual[question]) >= 5
 # --8<-- [end:means]
 
 # --8<-- [start:cell]
 print("correlation of the cell state with   the depth   the answer inside")
+knows = {question: [] for question in tasks}  # abs(r_inside), by seed
 for question, of_seeds in states.items():
     for seed, state in enumerate(of_seeds):
         c = state["c"].ravel()
         r_depth = np.corrcoef(c, depth.ravel())[0, 1]
         r_inside = np.corrcoef(c, inside_test.ravel())[0, 1]
-        print(f"{question}, seed {seed} {r_depth:28.2f} {r_inside:14.2f}")
+        knows[question].append(abs(r_inside))
+        star = " " if usual[question][seed] else "*"
+        print(f"{question}, seed {seed} {star}", end="")
+        print(f"{r_depth:27.2f} {r_inside:14.2f}")
         if question == "closed":
             assert abs(r_depth) > 0.85 > abs(r_inside)
+assert min(np.array(knows["inside"])[usual["inside"]]) > 0.65
 # --8<-- [end:cell]
 
 # --8<-- [start:hold]
@@ -284,7 +304,8 @@ for question, (models, _, right) in tasks.items():
             scores.append(score(model, right[..., None], changed)[0])
         held[question].append(scores)
         row = [intact[question][seed], *scores]
-        print(f"{question}, seed {seed}  ", *(f"{v:8.3f}" for v in row))
+        star = " " if usual[question][seed] else "*"
+        print(f"{question}, seed {seed} {star}", *(f"{v:8.3f}" for v in row))
 print(f"inside, table of the last symbol      {by_one[0]:.3f}")
 print(f"closed, table of the last symbol      {by_one[1]:.3f}")
 # --8<-- [end:hold]
@@ -292,21 +313,23 @@ print(f"closed, table of the last symbol      {by_one[1]:.3f}")
 # --8<-- [start:hold-verdict]
 whole, part = np.array(intact["inside"]), np.array(held["inside"])
 forget, input_, output = (whole[:, None] - part).T  # lost, each (seeds,)
-assert input_.max() < 0.02  # the latch can do without its input gate …
-assert np.maximum(forget, output).min() > 0.15  # … but not without both
-keeper = forget > output  # runs that keep the answer by the forget gate
-assert keeper.sum() >= 5
-assert abs(part[keeper, 0] - by_one[0]).max() < 0.12
+latches = np.array(usual["inside"])  # those without a star
+assert input_[latches].max() < 0.02  # they can do without the input gate …
+assert forget[latches].min() > 0.12  # … and not without the forget gate
+assert output[latches].max() < 0.05
+assert abs(part[latches, 0] - by_one[0]).max() < 0.12
 
 whole, part = np.array(intact["closed"]), np.array(held["closed"])
 forget, input_, output = (whole[:, None] - part).T
 assert input_.min() > 0.08  # no counter can do without its input gate …
 assert forget.min() > 0.03  # … or its forget gate
 assert (input_ > output).all()
+assert (forget > input_).any()
 # --8<-- [end:hold-verdict]
 
 # --8<-- [start:odd]
 odd = int(np.argmin(np.array(held["inside"])[:, 2]))
+assert not usual["inside"][odd] and knows["inside"][odd] < 0.5
 o, c = states["inside"][odd]["o"][..., 0], states["inside"][odd]["c"][..., 0]
 print(
     f"seed {odd}              output gate   |cell state| at step 10, 20, 40"
@@ -337,7 +360,8 @@ def influence(layer, x):
     x = tf.constant(x)
     with tf.GradientTape() as tape:
         tape.watch(x)
-        last_h = layer(x)[:, -1]  # (batch, units)
+        last_h = layer(x)[:, -1]  # (batch, 1)
+    assert last_h.shape[-1] == 1  # of more units, gradient() takes the sum
     return np.linalg.norm(tape.gradient(last_h, x), axis=-1)
 
 
@@ -389,6 +413,7 @@ both = [train(2, answers, 12, seed) for seed in range(5)]
 # --8<-- [end:both]
 
 # --8<-- [start:units]
+latch_units, closed_left = [], []  # what is right with that unit's c held
 print("            correlation of c with     right, cell held at its mean")
 print("seed unit     depth   inside           inside    closed")
 for seed, model in enumerate(both):
@@ -411,7 +436,32 @@ for seed, model in enumerate(both):
     assert lost_by_unit[1 - counter][0] > 0.1  # the other unit latches
     left = whole - lost_by_unit[counter]
     assert left[1] < most[1] + 0.05
+    latch_units.append(1 - counter)
+    closed_left.append((whole - lost_by_unit[1 - counter])[1])
 # --8<-- [end:units]
+
+# --8<-- [start:ways]
+mixed = int(np.argmin(closed_left))  # where closed needs the latch most
+weights = both[mixed].layers[0].get_weights()
+free = read(x_test, weights)
+is_latch = np.arange(2) == latch_units[mixed]
+only = np.where(is_latch, free["c"].mean(axis=(0, 1)), np.nan)
+still = read(x_test, weights, held={"c": only})
+seen = {  # who sees the latch held: hidden states (500, 40, 2)
+    "nobody": free["h"],
+    "both": still["h"],
+    "Dense": np.where(is_latch, still["h"], free["h"]),
+    "the counter's gates": np.where(is_latch, free["h"], still["h"]),
+}
+print(f"seed {mixed}, the latch held is seen by   inside    closed")
+ways = {
+    name: score(both[mixed], rights, {"h": h}) for name, h in seen.items()
+}
+for name, part in ways.items():
+    print(f"{name:30} {part[0]:9.3f} {part[1]:9.3f}")
+assert ways["Dense"][1] < 0.85 < 0.9 < ways["the counter's gates"][1]
+assert ways["the counter's gates"][0] > 0.95
+# --8<-- [end:ways]
 
 # --8<-- [start:shapes]
 weights = latch[0].layers[0].get_weights()
@@ -457,6 +507,7 @@ for seed, model in enumerate(count):
 # --8<-- [start:solution-high]
 print("                    c after 20   20 pairs: says closed after")
 print("seed   right up to     opening        so many closing brackets")
+reached = []
 for seed, model in enumerate(count):
     good = 0
     while good < 40:
@@ -469,10 +520,17 @@ for seed, model in enumerate(count):
     c = read(one_hot([nested]), model.layers[0].get_weights())["c"]
     said = np.asarray(model(one_hot([nested])))[0, 20:, 0] > 0
     early = np.argmax(said) + 1
-    print(f"{seed:4d} {good:13d} {c[0, 19, 0]:11.1f} {early:27d}")
+    star = " " if usual["closed"][seed] else "*"
+    print(f"{seed:4d} {star} {good:11d} {c[0, 19, 0]:11.1f} {early:27d}")
     assert 1 <= good < 20
+    assert abs(c[0, 19, 0]) < 20
     assert said[early - 1]
     assert early < 20
+    reached.append(good)
+assert not usual["closed"][np.argmin(reached)]
+deepest = questions(train_symbols)[0].max()
+print("largest depth in training:", deepest)
+assert deepest < 20
 # --8<-- [end:solution-high]
 
 # --8<-- [start:starter-replace]
