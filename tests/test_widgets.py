@@ -16,7 +16,7 @@ PAGE = "recurrent/lstm"
 visit, browser_type_launch_args = test_browser.visit, test_browser.browser_type_launch_args  # fixtures
 STORED = json.loads((ROOT / f"docs/runs/{PAGE}/explorer.json").read_text("utf-8"))
 F, I, O, G, C, H, PREDICTION = range(2, 9)  # columns of the table, after value and flag  # noqa: E741
-RESET = "Bring back TensorFlow’s series"
+RESET = "Reset inputs and gates"
 sizes = pytest.mark.parametrize("width", [PHONE, DESK])
 
 

@@ -138,12 +138,11 @@ class LstmCell extends HTMLElement {
   /** Against TensorFlow's numbers: those of the series shown, if it is as TensorFlow saw it, and those of all series. */
   showDifference(steps) {
     const seen = Object.keys(this.held).length === 0 && String(this.x) === String(this.reference.x);
-    const here = seen
-      ? `${largestDifference(steps, this.reference).toExponential(0)} in the series shown`
-      : "in the series shown there is nothing to compare, TensorFlow has not seen it like this";
+    const here = seen ? `${largestDifference(steps, this.reference).toExponential(0)} in the series shown, ` : "";
     this.find(".explorer-difference").textContent =
-      `Largest difference from TensorFlow’s states and predictions, computed here: ${here}; ` +
-      `${this.largest.toExponential(0)} in all ${this.model.series.length} series of the file.`;
+      `Largest difference from TensorFlow’s states and predictions: ${here}` +
+      `${this.largest.toExponential(0)} in all ${this.model.series.length} series of the file.` +
+      (seen ? "" : " What is shown is yours now; TensorFlow has not seen it.");
   }
 }
 
@@ -169,7 +168,7 @@ function template(features, units, steps) {
       </div>
       <fieldset class="explorer-inputs"><legend>Input at step ${at}</legend>${features.map(input).join("")}</fieldset>
       <fieldset class="explorer-hold"><legend>Hold a gate, in all units</legend>${["f", "i", "o"].map(hold).join("")}</fieldset>
-      <button type="button">Bring back TensorFlow’s series</button>
+      <button type="button">Reset inputs and gates</button>
       <p class="explorer-note" role="status"></p>
     </div>
     <div class="explorer-now">

@@ -12,15 +12,15 @@ export const sign = (name) => (name === "g" ? "c̃" : name);
 
 // Where each number stands in cell.svg, how its text is anchored there, and its colour.
 const PLACES = {
-  before: [8, 136, "start", "cell"], // the old cell state
+  before: [8, 130, "start", "cell"], // the old cell state
   past: [8, 372, "start", "hidden"], // the old hidden state
   kept: [246, 82, "middle", "cell"], // f · the old cell state
   added: [344, 146, "start", "cell"], // i · c̃
   f: [148, 196, "end", "forget"],
   i: [299, 174, "end", "input"],
   g: [362, 174, "start", "candidate"],
-  o: [506, 208, "start", "output"],
-  c: [712, 136, "end", "cell"],
+  o: [500, 208, "start", "output"],
+  c: [712, 130, "end", "cell"],
   h: [712, 378, "end", "hidden"],
   x: [176, 409, "start", "ink"],
 };
@@ -52,7 +52,9 @@ export function light(drawing, step, unit, held) {
   const parts = { carry: c, forget: f, input: i, candidate: g, add: i * g, shown: Math.tanh(c), output: o, hidden: h, past };
   for (const [part, value] of Object.entries(parts)) {
     const strength = Math.round(30 + 70 * Math.min(1, Math.abs(value)));
-    drawing.querySelector(`#lstm-${part}`).style.setProperty("--strength", `${strength}%`);
+    const group = drawing.querySelector(`#lstm-${part}`);
+    group.style.setProperty("--strength", `${strength}%`);
+    group.classList.toggle("faint", strength < 55); // the sign in its box then takes the ink's colour
   }
 }
 
@@ -87,7 +89,7 @@ function chart(title, [low, high], lines, at, dots = []) {
   const column = (t, kind) => `<rect ${kind} x="${(left + t * slot).toFixed(1)}" y="0" width="${slot}" height="${height}"/>`;
   const grid = [low, (low + high) / 2, high].map(
     (value) => `<path class="grid" d="M${left} ${y(value)}H${width - right}"/>
-      <text x="${left - 5}" y="${y(value) + 4}" text-anchor="end">${format(value, Number.isInteger(value) ? 0 : 1)}</text>`,
+      <text x="${left - 5}" y="${y(value) + 4}" text-anchor="end">${format(value, Number.isInteger(value) || high > 10 ? 0 : 1)}</text>`,
   );
   const paths = lines.map(({ hue, dash, values }) => {
     const points = values.map((value, t) => `${x(t)} ${y(value)}`);

@@ -89,9 +89,13 @@ class LstmTrain extends HTMLElement {
     else if (NUMBERS.includes(control.name)) {
       // No number: the default comes back. Out of range: the limit.
       const [value, min, max] = this.task[control.name];
-      const read = Number.isNaN(control.valueAsNumber) ? value : control.valueAsNumber;
-      control.value = Math.min(max, Math.max(min, control.step === "1" ? Math.round(read) : read));
+      const typed = control.valueAsNumber, whole = control.step === "1";
+      const read = Number.isNaN(typed) ? value : typed;
+      control.value = Math.min(max, Math.max(min, whole ? Math.round(read) : read));
       this.reset();
+      if (Number(control.value) === typed) return;
+      const name = control.labels[0].textContent.trim(), kind = whole ? "whole number" : "number";
+      this.say(`${name}: a ${kind} from ${minus(min)} to ${max}, please. ${this.sentence()}`);
     }
   }
 
@@ -114,6 +118,7 @@ class LstmTrain extends HTMLElement {
     event.preventDefault(); // a form is sent elsewhere otherwise
     if (this.losses.length === this.task.steps) this.reset();
     this.running = !this.running;
+    this.spoken = 0; // say at once that it begins
     if (this.running) this.ask();
     this.show();
   }
@@ -183,6 +188,7 @@ class LstmTrain extends HTMLElement {
     const { losses, right, reference, task, took, asTensorFlow } = this;
     const sine = this.settings.task === "sine";
     if (losses.length === 0) {
+      if (this.running) return "The training begins.";
       if (!sine) return "Ready. Each batch holds 32 new sequences.";
       if (asTensorFlow) return "Ready. The settings are those of TensorFlow.";
       return "Ready. TensorFlow trained with other settings; its lines stay for comparison.";
@@ -194,7 +200,8 @@ class LstmTrain extends HTMLElement {
       const apart = Math.max(...losses.map((loss, k) => Math.abs(loss - reference.losses[k])));
       text += `. All losses so far lie within ${brief(apart)} of TensorFlow’s`;
     }
-    return `${text}.${took === null ? "" : ` ${task.epoch} steps take ${Math.round(took)} ms.`}`;
+    const epoch = sine ? `One epoch, ${task.epoch} steps, takes` : `${task.epoch} steps take`;
+    return `${text}.${took === null ? "" : ` ${epoch} ${Math.round(took)} ms.`}`;
   }
 
   /** The axes of the task, and a key. */
@@ -244,7 +251,7 @@ class LstmTrain extends HTMLElement {
 
 /** A chart of lines: the first value of a line stands at 1 on the axis, the next at 2. */
 class Chart {
-  static size = { width: 340, height: 220, left: 52, right: 14, top: 8, bottom: 40 };
+  static size = { width: 340, height: 220, left: 52, right: 18, top: 8, bottom: 40 };
 
   constructor(figure, { title, x, y, level }) {
     const { width, height, left, right, top, bottom } = Chart.size;
@@ -255,7 +262,7 @@ class Chart {
     Object.assign(this, { title: `${title} (across: ${x.label})`, svg: figure.querySelector("svg") });
     this.x = place(x, left, width - right);
     this.y = place(y, height - bottom, top);
-    const name = y.name ?? String;
+    const name = y.name ?? minus;
     const text = (x, y, anchor, words) => `<text x="${x}" y="${y}" text-anchor="${anchor}">${words}</text>`;
     const across = (value, kind) => `<path class="${kind}" d="M${left} ${this.y(value)}H${width - right}"/>`;
     figure.querySelector("figcaption").textContent = title;
@@ -290,6 +297,9 @@ function averages(values = []) {
     return sum / Math.min(k + 1, MEAN);
   });
 }
+
+/** A number for a reader: with a true minus sign. */
+const minus = (value) => String(value).replace("-", "−");
 
 /** A negative whole number as an exponent. */
 const raised = (power) => `⁻${[...String(-power)].map((digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]).join("")}`;
