@@ -113,7 +113,9 @@ def test_junk_does_no_harm(visit):
         widget.get_by_label(label).fill(junk)
         widget.get_by_label(label).blur()
     assert [widget.get_by_label(label).input_value() for label in fields] == ["3", "2", "1", "1"]
-    assert "other settings" in widget.get_by_role("status").inner_text()
+    said = widget.get_by_role("status").inner_text()
+    assert said.startswith("Learning rate: a number from 0.00001 to 1, please."), "the limit is told, not only kept"
+    assert "other settings" in said
     widget.get_by_label("Full speed").check()
     button(widget, "Start").click()
     said = finish(widget)
@@ -163,6 +165,7 @@ def test_it_speaks_seldom_and_moves_nothing_below_it(visit):
         new MutationObserver(() => said.push(performance.now())).observe(status, { childList: true });
     }""")
     button(widget, "Start").click()
+    assert "begins" in widget.get_by_role("status").inner_text()
     page.wait_for_timeout(4_000)
     times = page.evaluate("said")
     assert len(times) >= 2

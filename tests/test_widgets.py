@@ -178,6 +178,7 @@ def test_a_held_gate_changes_what_is_remembered(visit):
     second = flags[1]
     value = STORED["x"][0][second][0]
     assert abs(before[second, PREDICTION] - value) < 0.25 < abs(shown[second, PREDICTION] - value), "nor replaced"
+    assert (np.diff(shown[flags[2] :, PREDICTION]) > 0).all(), "what is written between flags adds up"
     assert "held at 1.000" in explorer.locator(".explorer-gates").inner_text()
     assert "has not seen it" in difference(explorer)
     field(explorer, "output o").select_option("at 0")
@@ -189,6 +190,11 @@ def test_a_held_gate_changes_what_is_remembered(visit):
     assert (table(explorer) == before).all()
     chosen = [field(explorer, name).input_value() for name in ("forget f", "input i", "output o")]
     assert chosen == ["", "", ""]
+    size = {2: abs(before[flags[0] : second, C])}
+    field(explorer, "Unit").select_option("3")
+    size[3] = abs(table(explorer)[flags[0] : second, C])
+    assert (np.diff(size[2]) < 0).all(), "the lesson says that unit 2 loses"
+    assert (np.diff(size[3]) > 0).all(), "what unit 3 gains"
 
 
 def test_the_drawing_lights_what_the_step_uses(visit):

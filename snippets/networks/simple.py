@@ -227,6 +227,8 @@ for name, value in returned.items():
     print(f"{name:9} {type(value).__name__}")
 assert returned["compile"] is None
 assert isinstance(returned["evaluate"], list)
+named = functional.evaluate(x_new, y_new, verbose=0, return_dict=True)
+assert sorted(named) == ["accuracy", "loss"]
 assert isinstance(returned["predict"], np.ndarray)
 assert not isinstance(returned["model(x)"], np.ndarray)
 # --8<-- [end:train]
@@ -330,7 +332,8 @@ for name in ("nearest", "linear", "network"):
     assert mean[name][1] - mean[name][2] > 0.04  # new fonts are harder
 assert mean["network"][1] > mean["linear"][1] + 0.02
 assert mean["network"][2] > mean["linear"][2] + 0.02
-assert abs(mean["network"][2] - mean["nearest"][2]) < 0.1
+for test in (1, 2):  # new pictures, new fonts
+    assert abs(mean["network"][test] - mean["nearest"][test]) < 0.1
 # --8<-- [end:verdict]
 
 # --8<-- [start:confusion]
@@ -417,6 +420,7 @@ with warnings.catch_warnings(record=True) as caught:
 print(f"softmax in the model, from_logits=True: loss {value:.2f}")
 message = str(caught[0].message)
 print("…", message[message.index("but ") : message.index(" and")])
+assert isinstance(value, float)  # the loss alone: there are no metrics
 assert abs(value - cross_entropy(z, True)) < 1e-3
 # --8<-- [end:rescued]
 

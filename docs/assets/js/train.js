@@ -118,7 +118,7 @@ class LstmTrain extends HTMLElement {
     event.preventDefault(); // a form is sent elsewhere otherwise
     if (this.losses.length === this.task.steps) this.reset();
     this.running = !this.running;
-    this.spoken = 0; // say at once that it begins
+    this.spoken = -SPOKEN; // say at once that it begins
     if (this.running) this.ask();
     this.show();
   }
