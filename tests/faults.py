@@ -788,6 +788,53 @@ FAULTS = {
         ),
         "unroll forgotten": (("imports", "operations"), "layers.LSTM(4, unroll=unroll)", "layers.LSTM(4)"),
     },
+    "recurrent/tasks": {
+        "two marks at one place": (
+            ("imports", "pairs", "pairs-check"),
+            "two += two >= one",
+            "two += 0",
+        ),
+        "marks later than in the paper": (
+            ("imports", "pairs", "pairs-check"),
+            "rng.integers(0, T // 2 - 2, n)",
+            "rng.integers(0, T // 2 + 2, n)",
+        ),
+        "a target without its half": (
+            ("imports", "pairs", "pairs-check"),
+            "0.5 + (first + second) / 4",
+            "(first + second) / 4",
+        ),
+        "a marked first value that counts": (
+            ("imports", "pairs", "pairs-check"),
+            "value[(one == 0) | (two == 0), 0] = 1 if product else 0",
+            "pass",
+        ),
+        "the seed taken for the gain": (
+            ("imports", "pairs", "cells", "training", "parity"),
+            "Orthogonal(seed=seed)",
+            "Orthogonal(seed)",
+        ),
+        "gradients that are not clipped": (
+            ("imports", "pairs", "cells", "training", "parity"),
+            "if clip:",
+            "if False:",
+        ),
+        "an order that does not matter": (
+            ("imports", "order"),
+            "kind = 2 * kind + which",
+            "kind = kind + which",
+        ),
+        "noise twice as wide": (
+            ("imports", "noise"),
+            "rng.normal(0, np.sqrt(0.2)",
+            "rng.normal(0, 2 * np.sqrt(0.2)",
+        ),
+        "a string that ends on the other side": (
+            ("imports", "reber"),
+            'f"B{side}B{inner}E{side}E"',
+            'f"B{side}B{inner}ETE"',
+        ),
+    },
     "recurrent/training": {
         "a window that holds its target": (
             ("imports", "task", "check"),
