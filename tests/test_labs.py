@@ -98,6 +98,13 @@ WRONG = {  # {lab: {mistake: (what the solution says, what the wrong answer says
         "the smallest value": ("series[:first].mean", "series[:first].min", "smallest value"),
         "a division by nothing": ("    scale = np.where(scale == 0, 1.0, scale)\n", "", "gives nan"),
         "a division by next to nothing": ("np.where(scale == 0, 1.0, scale)", "scale + 1e-8", "not 1e-08"),
+        "a scale of one at least": ("np.where(scale == 0, 1.0, scale)", "np.maximum(scale, 1)", "Your scale is ["),
+        "nan turned into a number": (
+            "    scale = np.where(scale == 0, 1.0, scale)\n    scaled = (series - mean) / scale",
+            "    scaled = np.nan_to_num((series - mean) / scale, posinf=0)",
+            "its scale is 1, not 0.0",
+        ),
+        "an axis kept": (".mean(axis=0)", ".mean(axis=0, keepdims=True)", "leave keepdims out"),
         "not scaled": ("np.split(scaled,", "np.split(series,", "training part is not scaled"),
         "not divided": ("(series - mean) / scale", "series - mean", "not divided by scale"),
         "no brackets": ("(series - mean) / scale", "series / scale - mean", "needs brackets"),
@@ -138,6 +145,11 @@ WRONG = {  # {lab: {mistake: (what the solution says, what the wrong answer says
     "labs/layer": {
         "input and forget swapped": ("a_i, a_f, a_c, a_o =", "a_f, a_i, a_c, a_o =", "take the blocks for f, i, c, o"),
         "the order of Keras 1": ("a_i, a_f, a_c, a_o =", "a_i, a_c, a_f, a_o =", "take the blocks for i, c, f, o"),
+        "every fourth column": (
+            "np.split(a, 4, axis=1)",
+            "(a[:, k::4] for k in range(4))",
+            "You take every fourth column",
+        ),
         "no bias": (" + bias", "", "The bias is missing"),
         "no recurrence": (" + h @ recurrent_kernel", "", "The old h is missing"),
         "c forgotten": ("c = f * c + i * c_tilde", "c = i * c_tilde", "The old c is lost"),
