@@ -86,6 +86,8 @@ def test_a_page_is_whole_and_accessible_at_every_width(visit, name, scheme):
         page.set_viewport_size({"width": width, "height": 900})
         page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished))")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        if width == TABLET:
+            continue  # axe takes seconds, and would find here what it finds at the two others
         violations = [
             (width, violation["id"], node["target"], node["failureSummary"])
             for violation in Axe().run(page).response["violations"]
