@@ -135,26 +135,38 @@ _, inside_train, closed_train = questions(train_symbols)
 depth, inside_test, closed_test = questions(test_symbols)
 
 
-def train(units, answers, epochs, seed):
-    """A trained model with an LSTM layer and one output for each question."""
-    keras.utils.set_random_seed(seed)
-    model = keras.Sequential(
-        [
-            keras.Input((None, 3)),
-            layers.LSTM(units, return_sequences=True),
-            layers.Dense(answers.shape[-1]),
-        ]
+def network(units, outputs):
+    """An LSTM layer, and one output for each question, at each step."""
+    lstm = layers.LSTM(units, return_sequences=True)
+    return keras.Sequential(
+        [keras.Input((None, 3)), lstm, layers.Dense(outputs)]
     )
-    loss = keras.losses.BinaryCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.05), loss)
+
+
+def train(units, answers, epochs, seeds):
+    """Trained networks, one for each seed; compiled once for all of them."""
     answers = answers.astype("float32")
-    model.fit(x_train, answers, batch_size=64, epochs=epochs, verbose=0)
-    return model
+    model = network(units, answers.shape[-1])
+    adam = keras.optimizers.Adam(0.05)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True)
+    model.compile(adam, loss, jit_compile=True)
+    trained = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        fresh = network(units, answers.shape[-1])
+        model.set_weights(fresh.get_weights())
+        for variable in adam.variables:
+            if variable is not adam.learning_rate:
+                variable.assign(keras.ops.zeros_like(variable))
+        model.fit(x_train, answers, batch_size=64, epochs=epochs, verbose=0)
+        fresh.set_weights(model.get_weights())
+        trained.append(fresh)
+    return trained
 
 
 seeds = range(8)
-latch = [train(1, inside_train[..., None], 6, seed) for seed in seeds]
-count = [train(1, closed_train[..., None], 12, seed) for seed in seeds]
+latch = train(1, inside_train[..., None], 6, seeds)
+count = train(1, closed_train[..., None], 12, seeds)
 # --8<-- [end:train]
 
 
@@ -410,7 +422,7 @@ plt.show()
 # --8<-- [start:both]
 rights = np.stack([inside_test, closed_test], axis=-1)  # (500, 40, 2)
 answers = np.stack([inside_train, closed_train], axis=-1)
-both = [train(2, answers, 12, seed) for seed in range(5)]
+both = train(2, answers, 12, range(5))
 # --8<-- [end:both]
 
 # --8<-- [start:units]
@@ -474,7 +486,7 @@ assert read(x_test, weights)["f"].shape == (*test_symbols.shape, 1)
 # --8<-- [end:shapes]
 
 # --8<-- [start:starter-four]
-four = train(4, inside_train[..., None], 6, seed=0)
+[four] = train(4, inside_train[..., None], 6, seeds=[0])
 weights = four.layers[0].get_weights()
 state = read(x_test, weights)
 right = inside_test[..., None]

@@ -378,22 +378,28 @@ def start_again(model, layer):
 
 
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+models = {}  # one for each class of layer: its seeds and biases share it
 recall = {}  # name: shares of right answers (lengths, seeds)
 for name, make in kinds.items():
-    keras.utils.set_random_seed(0)
-    model = network(make(10))
-    adam = keras.optimizers.Adam(0.005)
-    model.compile(adam, loss, metrics=["accuracy"], steps_per_execution=21)
+    kind = type(make(10))
+    if kind not in models:
+        models[kind] = network(make(10))
+        models[kind].compile(
+            keras.optimizers.Adam(0.01),
+            loss,
+            jit_compile=True,
+            steps_per_execution=25,
+        )
     recall[name] = np.zeros((len(lengths), len(seeds)))
     for i, length in enumerate(lengths):
-        x_train, y_train = first_symbol(8000, length, seed=1)
+        x_train, y_train = first_symbol(4000, length, seed=1)
         x_test, y_test = first_symbol(500, length, seed=2)
         for j, seed in enumerate(seeds):
             keras.utils.set_random_seed(seed)
-            start_again(model, make(length))
-            model.fit(x_train, y_train, batch_size=128, epochs=4, verbose=0)
-            right = model.evaluate(x_test, y_test, batch_size=500, verbose=0)
-            recall[name][i, j] = right[1]
+            start_again(models[kind], make(length))
+            models[kind].fit(x_train, y_train, epochs=3, verbose=0)
+            answers = np.asarray(models[kind](x_test)).argmax(axis=1)
+            recall[name][i, j] = np.mean(answers == y_test)
 # --8<-- [end:recall]
 
 # --8<-- [start:recall-table]
@@ -413,9 +419,11 @@ assert (at_20[simple] + at_40[simple]).mean() > (
     at_20[default] + at_40[default]
 ).mean()
 assert at_20["GRU"].max() < 0.4
+assert at_40["GRU"].max() < 0.4
 assert at_40[default].max() < 0.4
-assert at_40["LSTM, b_f = 5"].min() > 0.8
-assert at_40["LSTM, chrono"].min() > 0.6
+assert min(at_20["LSTM, chrono"].min(), at_20["LSTM, b_f = 5"].min()) > 0.9
+assert at_40["LSTM, b_f = 5"].min() > 0.9
+assert at_40["LSTM, chrono"].mean() > 0.6
 # --8<-- [end:recall-table]
 
 # --8<-- [start:recall-figure]
