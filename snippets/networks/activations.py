@@ -188,7 +188,7 @@ errors = {}
 for name in ("sigmoid", "tanh", "relu"):
     print(f"{name:12}", end="")
     for depth in (2, 12):
-        found = np.array([train(name, depth, seed) for seed in range(4)])
+        found = np.array([train(name, depth, seed) for seed in range(3)])
         errors[name, depth] = found
         spread = f"({found.min():.4f} to {found.max():.4f})"
         print(f" {found.mean():.4f} {spread}", end="  ")
@@ -244,7 +244,7 @@ print("learning rate   function     units never above 0   squared error")
 found = {}
 for rate in (0.003, 0.3):
     for name in ("relu", "leaky_relu"):
-        runs = np.array([dead_units(name, rate, seed) for seed in range(4)])
+        runs = np.array([dead_units(name, rate, seed) for seed in range(3)])
         found[name, rate] = runs
         (low, error_low), (high, error_high) = runs.min(0), runs.max(0)
         print(f"{rate:13} {name:>13}", end="")
