@@ -405,7 +405,9 @@ def build(units=50, num_layers=1, timesteps=10, dropout=0.0, l2=0.0):
     model.add(layers.Dropout(dropout))
     model.add(layers.Dense(1))
     adam = keras.optimizers.Adam(learning_rate=0.01)
-    model.compile(optimizer=adam, loss="mse", metrics=["mse"])
+    # Five steps for each call from Python: a little faster, the same numbers.
+    fast = {"steps_per_execution": 5}
+    model.compile(optimizer=adam, loss="mse", metrics=["mse"], **fast)
     return model
 
 
