@@ -180,9 +180,12 @@ def network_error(shuffle, seed):
     return np.sqrt(np.mean((forecast - y[test]) ** 2))
 
 
+errors = {}
 for shuffle in (True, False):
-    errors = [network_error(shuffle, seed) for seed in range(3)]
-    print(f"shuffle={shuffle!s:6} test error", np.round(errors, 2))
+    found = np.array([network_error(shuffle, seed) for seed in range(3)])
+    errors[shuffle] = found
+    print(f"shuffle={shuffle!s:6} test error", found.round(2))
+assert (errors[True] < errors[False]).all()
 
 order = np.random.default_rng(0).permutation(train)
 x, y = windows(series)
