@@ -30,17 +30,31 @@ async function render() {
   const found = document.querySelectorAll(".arithmatex:not([data-rendered])");
   if (found.length === 0) return;
   const katex = await load();
+  // Drawn beside the page and put into it in two goes, first the equations of the first moment, then all others: each
+  // change makes the browser lay out the page again.
+  const drawn = [];
+  const isNew = (element) => element.dataset.rendered === undefined; // not so if the reader left and came back meanwhile
+  const show = () => drawn.splice(0).forEach(([element, parts]) => {
+    if (!isNew(element)) return;
+    element.replaceChildren(...parts);
+    element.dataset.rendered = "";
+  });
   let pause = performance.now() + 20;
+  let first = true;
   for (const element of found) {
     if (performance.now() > pause) { // a page with a hundred equations stays ready for its reader meanwhile
+      if (first) show();
+      first = false;
       await new Promise((resolve) => setTimeout(resolve));
       pause = performance.now() + 20;
     }
-    if (element.dataset.rendered !== undefined) continue; // the reader left and came back during a pause
+    if (!isNew(element)) continue;
     const source = element.textContent.trim(); // \(…\) inline, \[…\] on lines of its own
-    katex.render(source.slice(2, -2), element, { ...options, displayMode: source.startsWith("\\[") });
-    element.dataset.rendered = "";
+    const beside = document.createElement("span");
+    katex.render(source.slice(2, -2), beside, { ...options, displayMode: source.startsWith("\\[") });
+    drawn.push([element, beside.childNodes]);
   }
+  show();
 }
 
 window.document$ ? window.document$.subscribe(render) : render(); // Material's instant navigation, or a plain page

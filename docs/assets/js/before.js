@@ -1,6 +1,7 @@
+// What runs before the theme's script: named under extra.polyfills in mkdocs.yml.
+
 // Material fetches the index of its search, the largest file of the site, behind the first page of each visit.
 // Hold that request back until the reader turns to the search; the theme says "Initializing search" meanwhile.
-// This script is named under extra.polyfills in mkdocs.yml, so that it runs before the theme's.
 {
   const wanted = new Promise((resolve) => {
     document.addEventListener("focusin", ({ target }) => target.closest(".md-search") && resolve());
@@ -18,4 +19,17 @@
   document.addEventListener("DOMContentLoaded", () => {
     document.querySelector(".md-search[role=dialog]")?.setAttribute("aria-label", "Search");
   });
+}
+
+// Material gives a code block its button when the block is seen (content.lazy in mkdocs.yml): on a long page that spares
+// a phone a quarter of a second. Here every block that is laid out counts as seen, and site.css lays out all of them for
+// a reader who walks through the page with the Tab key.
+{
+  const { IntersectionObserver } = window;
+  window.IntersectionObserver = class extends IntersectionObserver {
+    constructor(callback, options) {
+      super(callback, { rootMargin: "99999px", ...options });
+    }
+  };
+  document.addEventListener("keydown", ({ key }) => key === "Tab" && document.documentElement.classList.add("walks"));
 }
