@@ -184,7 +184,8 @@ for b_f in (0, 1, 3, 5):
     direct, whole = geometric_mean(direct), geometric_mean(whole)
     for name, row in (("product of gates", direct), ("whole", whole)):
         print(f"{b_f}  {name:18}", *(f"{value:8.1e}" for value in row))
-    assert np.allclose(direct[:4], sigmoid(b_f) ** lags[:4], rtol=0.5)
+    near = direct[:3] / sigmoid(b_f) ** lags[:3]  # up to lag 20
+    assert 0.5 < near.min() <= near.max() < 2
     assert whole[-1] > 1.5 * direct[-1]  # the detours carry more
     if b_f == 1:  # Keras' default
         assert direct[-1] < 0.01 * whole[-1] < 1e-4
@@ -407,10 +408,10 @@ print("length        ", *(f"{length:>6}            " for length in lengths))
 print(f"{'guess':14}", *(f"{1 / 4:6.2f}            " for _ in lengths))
 for name, shares in recall.items():
     low, high, mean = shares.min(1), shares.max(1), shares.mean(1)
-    cells = [
+    columns = [
         f"{m:6.2f} ({a:.2f}–{b:.2f})" for m, a, b in zip(mean, low, high)
     ]
-    print(f"{name:14}", *cells)
+    print(f"{name:14}", *columns)
 
 at_20, at_40 = ({n: r[i] for n, r in recall.items()} for i in (1, 2))
 assert min(shares[0].min() for shares in recall.values()) > 0.9

@@ -869,6 +869,8 @@ assert solved_by["nothing"] == solved_by["the full gradient"] == 3
 assert solved_by["chrono: forget bias 1"] == 0
 assert solved_by["Adam: descent, rate .5"] <= 1
 assert min(solved_by["the forget gate"], solved_by["clipping"]) >= 2
+assert solved_by["Keras' weights: ±.1"] >= 2
+assert solved_by["all of it: 1997"] == 0
 for label in ("the full gradient", "batches: one by one"):
     assert np.mean(met[label]) > 1.1 * np.mean(met["nothing"])
 # --8<-- [end:ablation]
@@ -881,6 +883,9 @@ assert solved_by["chrono: forget bias 1"] == 0
 assert min(solved_by["the forget gate"], solved_by["clipping"]) >= 2
 assert solved_by["Adam: descent, rate .5"] >= 1  # more than in adding
 assert solved_by["batches: one by one"] == 3
+assert solved_by["Keras' weights: ±.1"] <= 2
+assert solved_by["all of it: 1997"] >= 2
+assert max(met["all of it: 1997"]) < 0.6 * 31_390
 assert np.mean(met["the full gradient"]) > 1.1 * np.mean(met["nothing"])
 # --8<-- [end:ablation-order]
 
@@ -1019,6 +1024,7 @@ def guess(seed, n=1000):
 found = 0
 for seed in range(5):
     good = guess(seed)
+    assert good.any()
     found += good.sum()
     print(f"{good.sum()} of 1000 guesses solve it", end="; ")
     print(f"the first is number {good.argmax() + 1}")

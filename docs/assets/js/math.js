@@ -26,6 +26,17 @@ function load() {
   return loading;
 }
 
+// A browser may break the line between an equation and the full stop after it. Hold a short one and its mark together.
+function keepWithMark(element) {
+  const after = element.nextSibling;
+  const [mark] = /^[.,;:)]+/.exec(after?.data ?? "") ?? [];
+  if (!mark) return;
+  const kept = Object.assign(document.createElement("span"), { className: "kept" });
+  element.before(kept);
+  after.splitText(mark.length);
+  kept.append(element, after);
+}
+
 async function render() {
   const found = document.querySelectorAll(".arithmatex:not([data-rendered])");
   if (found.length === 0) return;
@@ -34,10 +45,11 @@ async function render() {
   // change makes the browser lay out the page again.
   const drawn = [];
   const isNew = (element) => element.dataset.rendered === undefined; // not so if the reader left and came back meanwhile
-  const show = () => drawn.splice(0).forEach(([element, parts]) => {
+  const show = () => drawn.splice(0).forEach(([element, parts, source]) => {
     if (!isNew(element)) return;
     element.replaceChildren(...parts);
     element.dataset.rendered = "";
+    if (source.length < 30) keepWithMark(element);
   });
   let pause = performance.now() + 20;
   let first = true;
@@ -52,7 +64,7 @@ async function render() {
     const source = element.textContent.trim(); // \(…\) inline, \[…\] on lines of its own
     const beside = document.createElement("span");
     katex.render(source.slice(2, -2), beside, { ...options, displayMode: source.startsWith("\\[") });
-    drawn.push([element, beside.childNodes]);
+    drawn.push([element, beside.childNodes, source]);
   }
   show();
 }
