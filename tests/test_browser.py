@@ -307,13 +307,11 @@ def test_the_keyboard_reaches_everything_and_nothing_moves_for_who_wants_no_moti
             return all.filter((e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility());
         };
     }""")
-    count = page.evaluate("controls().length")
-    stops = 0
-    while stops < 2 * count + 400:  # more would be a trap
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(500)  # with the first Tab all code gets its buttons
+    limit = 2 * page.evaluate("controls().length") + 200  # more would be a trap
+    for _ in range(limit):
         page.keyboard.press("Tab")
-        if not stops:
-            page.wait_for_timeout(500)  # with the first Tab all code gets its buttons
-        stops += 1
         stop = page.evaluate(FOCUS)
         if stop["left"]:
             break
@@ -341,6 +339,40 @@ def test_code_far_away_is_not_laid_out_and_takes_the_room_that_it_will_need(visi
         return Math.abs(planned - block.offsetHeight);
     })""")
     assert max(off) <= 2
+    titled = page.locator(".highlight > .filename + pre:has(.md-code__button)")
+    assert titled.count() > 5
+    over = titled.evaluate_all("""all => all.map((pre) => {
+        const bottom = pre.querySelector(".md-code__button").getBoundingClientRect().bottom;
+        return bottom - pre.querySelector("code").getBoundingClientRect().top;
+    })""")
+    assert max(over) <= 2, "the button hides code"
+
+
+def test_a_short_equation_keeps_its_full_stop(visit):
+    """On one line, at every width of the text."""
+    page = visit("recurrent/bptt", PHONE)
+    equations(page)
+    assert page.locator(".kept").count() > 5
+    broken = """all => all.filter((e) => {
+        const mark = document.createRange(), drawn = e.querySelector(".katex-html").getBoundingClientRect();
+        mark.selectNodeContents(e.lastChild);
+        return mark.getBoundingClientRect().top > drawn.bottom;
+    }).length"""
+    for width in range(PHONE, TABLET, 8):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.locator(".kept").evaluate_all(broken) == 0
+
+
+@pytest.mark.parametrize("name", ["index", LESSON, "labs/layer"])
+def test_little_moves_while_a_page_is_drawn(visit, name):
+    page = visit(name, width=412)
+    shift = page.evaluate("""() => new Promise((resolve) => {
+        let total = 0;
+        const add = (list) => list.getEntries().forEach(({ value }) => (total += value));
+        new PerformanceObserver(add).observe({ type: "layout-shift", buffered: true });
+        setTimeout(() => resolve(total), 1000);
+    })""")
+    assert shift <= 0.05
 
 
 @every_page

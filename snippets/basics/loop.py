@@ -365,6 +365,13 @@ assert np.allclose(history["loss"], by_clipping, atol=1e-4)
 by_epoch = np.reshape(norms, (3, 4))
 assert np.allclose(history["norm"], by_epoch.mean(axis=1), atol=1e-3)
 assert np.allclose(history["last"], by_epoch[:, -1], atol=1e-3)
+
+try:
+    middle.fit(x, y, sample_weight=np.ones(len(x)), verbose=0)
+except ValueError as error:
+    refused = "too many values to unpack" in str(error)
+    print("with sample weights: ValueError, too many values to unpack")
+assert refused
 # --8<-- [end:watch]
 
 # --8<-- [start:normalize]

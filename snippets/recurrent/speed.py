@@ -128,7 +128,9 @@ for name in runs:
 # --8<-- [start:verdict]
 best = {name: ratio(times, name, BASE) for name in runs}
 assert best["batch 8"] > 2 * best["batch 128"]
-assert best["jit_compile"] < 1.1
+# Six more rounds for the one claim that hangs on less than half.
+_, pair, _ = race({n: runs[n] for n in (BASE, "jit_compile")}, rounds=6)
+assert ratio(pair, "jit_compile", BASE) < 0.95
 assert best["recurrent_dropout"] > 1.2
 assert 1.3 < best["two layers"] < 3
 assert best["three layers"] > 1.7
@@ -364,8 +366,7 @@ sizes = {
     "32 units": epoch_of(build(), half),
     "64 units": epoch_of(build(units=64), half),
 }
-_, size_times, _ = race({"32 units": sizes["32 units"]}, rounds=1)
-print("32 units:", ratio(size_times, "32 units", "32 units"))
+print("to race:", ", ".join(sizes))
 # --8<-- [end:starter-size]
 
 # --8<-- [start:solution-size]
@@ -378,7 +379,7 @@ any_length.compile("adam", "mse")
 sizes["twice the steps"] = epoch_of(any_length, (longer, half[1]))
 sizes["twice the sequences"] = epoch_of(build(), (x, y))
 sizes["one sequence"] = epoch_of(build(), (x[:1], y[:1]))
-_, size_times, _ = race(sizes, rounds=5)
+_, size_times, _ = race(sizes, rounds=4)
 fixed = ratio(size_times, "one sequence", "32 units")
 print("                     time   less that of one sequence")
 work = {}
