@@ -339,6 +339,8 @@ def test_code_far_away_is_not_laid_out_and_takes_the_room_that_it_will_need(visi
         return Math.abs(planned - block.offsetHeight);
     })""")
     assert max(off) <= 2
+    page.keyboard.press("Tab")
+    page.wait_for_timeout(500)  # with the first Tab all code gets its buttons
     titled = page.locator(".highlight > .filename + pre:has(.md-code__button)")
     assert titled.count() > 5
     over = titled.evaluate_all("""all => all.map((pre) => {
