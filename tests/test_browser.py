@@ -52,6 +52,7 @@ def visit(browser, server):
 
     yield go
     for context in contexts:
+        context.unroute_all(behavior="wait")  # an answer still on its way would raise in the next test
         context.close()
     assert not faults
 
