@@ -306,7 +306,8 @@ def train(cell, task):
     loss = "mse"
     if task == "first":
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    model.compile(keras.optimizers.Adam(0.01), loss)
+    fast = {"jit_compile": True, "steps_per_execution": 20}
+    model.compile(keras.optimizers.Adam(0.01), loss, **fast)
     model.optimizer.build(model.trainable_variables)
     start = [np.asarray(value) for value in model.optimizer.variables]
     scores, seconds = [], []

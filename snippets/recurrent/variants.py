@@ -394,6 +394,7 @@ assert min(baselines["timing"]["linear, last 20"]) > 0.99
 def train(make_cell, task, epochs):
     """Scores (seeds, 2), on 50 and on 500 steps."""
     x, y, asked = tasks[task](1000, 50, seed=1)
+    data = tf.data.Dataset.from_tensor_slices((x, y, asked))
     model = network(make_cell, x.shape[2])
     loss = "mse"
     if task == "timing":
@@ -411,9 +412,8 @@ def train(make_cell, task, epochs):
         model.set_weights(network(make_cell, x.shape[2]).get_weights())
         for variable, value in zip(optimizer.variables, start, strict=True):
             variable.assign(value)
-        model.fit(
-            x, y, sample_weight=asked, batch_size=50, epochs=epochs, verbose=0
-        )
+        batches = data.shuffle(len(x), seed).batch(50)
+        model.fit(batches, shuffle=False, epochs=epochs, verbose=0)
         judged = []
         for length, (x_test, _, _) in zip(LENGTHS, tests[task], strict=True):
             judged.append(score(outputs(x_test).numpy(), task, length))
