@@ -300,6 +300,7 @@ def score(output, task):
 def train(cell, task):
     """Parameters, score of each seed, seconds of a training."""
     (x, y), (x_test, _), epochs = tasks[task]
+    data = tf.data.Dataset.from_tensor_slices((x, y))
     model = keras.Sequential([keras.Input(x.shape[1:])])
     for layer in fresh_layers(cell, task):
         model.add(layer)
@@ -318,7 +319,8 @@ def train(cell, task):
         for variable, value in zip(model.optimizer.variables, start):
             variable.assign(value)
         began = perf_counter()
-        model.fit(x, y, batch_size=50, epochs=epochs, verbose=0)
+        batches = data.shuffle(len(x), seed).batch(50)
+        model.fit(batches, shuffle=False, epochs=epochs, verbose=0)
         seconds.append(perf_counter() - began)
         scores.append(score(np.asarray(model(x_test)), task))
     return model.count_params(), scores, np.median(seconds[1:])
