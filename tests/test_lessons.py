@@ -222,9 +222,9 @@ def test_a_lesson_runs_in_its_time():
     for lesson in lessons.find_lessons():
         record = json.loads((lesson.store / "run.json").read_text("utf-8"))
         seconds[lesson.name] = sum(record["seconds"].values())
-    longer = {"recurrent/tasks": 900, "recurrent/training": 360, "recurrent/variants": 360}
+    longer = {"recurrent/tasks": 900, "recurrent/training": 300, "recurrent/variants": 300}
     assert not {name: taken for name, taken in seconds.items() if taken > longer.get(name, 180)}
-    assert sum(seconds.values()) < 70 * 60
+    assert sum(seconds.values()) < 50 * 60
 
 
 def test_no_word_is_typed_that_promises_too_much():

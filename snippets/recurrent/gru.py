@@ -1,4 +1,5 @@
 # --8<-- [start:imports]
+from functools import cache
 from time import perf_counter
 
 import keras
@@ -297,13 +298,13 @@ def score(output, task):
     return float(np.mean((output - y) ** 2))
 
 
-def train(cell, task):
-    """Parameters, score of each seed, seconds of a training."""
-    (x, y), (x_test, _), epochs = tasks[task]
-    data = tf.data.Dataset.from_tensor_slices((x, y))
+@cache
+def compiled(layer, units, task):
+    """A model for all seeds and biases, and its optimizer's first state."""
+    (x, _), *_ = tasks[task]
     model = keras.Sequential([keras.Input(x.shape[1:])])
-    for layer in fresh_layers(cell, task):
-        model.add(layer)
+    for fresh in fresh_layers((layer, units, {}), task):
+        model.add(fresh)
     loss = "mse"
     if task == "first":
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -311,8 +312,16 @@ def train(cell, task):
     model.compile(keras.optimizers.Adam(0.01), loss, **fast)
     model.optimizer.build(model.trainable_variables)
     start = [np.asarray(value) for value in model.optimizer.variables]
+    return model, start
+
+
+def train(cell, task):
+    """Parameters, score of each seed, seconds of a training."""
+    (x, y), (x_test, _), epochs = tasks[task]
+    data = tf.data.Dataset.from_tensor_slices((x, y))
+    model, start = compiled(*cell[:2], task)
     scores, seconds = [], []
-    for seed in SEEDS:  # one compiled model; fresh weights and optimizer
+    for seed in SEEDS:  # fresh weights and optimizer
         keras.utils.set_random_seed(seed)
         for layer, fresh in zip(model.layers, fresh_layers(cell, task)):
             layer.set_weights(fresh.get_weights())
