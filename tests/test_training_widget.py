@@ -19,8 +19,8 @@ def open_training(visit, **options):
     """The page and its widget, once the widget is built and in view."""
     page = visit(PAGE, **options)
     widget = page.locator("lstm-train")
+    widget.scroll_into_view_if_needed()  # its code comes when it is near
     widget.locator("form").wait_for()
-    widget.scroll_into_view_if_needed()
     return page, widget
 
 
@@ -212,6 +212,7 @@ def test_without_its_numbers_the_figure_stays(browser, server):
     page = browser.new_page()
     page.route("**/training.json", lambda route: route.fulfill(status=404))
     page.goto(server + test_browser.PAGES[PAGE], wait_until="networkidle")
+    page.locator("lstm-train").scroll_into_view_if_needed()
     page.get_by_text("The training could not be loaded").wait_for()
     assert page.locator("lstm-train img").is_visible()
     page.close()

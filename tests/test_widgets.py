@@ -24,8 +24,8 @@ def open_explorer(visit, **options):
     """The page and its explorer, once it is built and in view."""
     page = visit(PAGE, **options)
     explorer = page.locator("lstm-cell")
+    explorer.scroll_into_view_if_needed()  # its code comes when it is near
     explorer.locator("table").wait_for()
-    explorer.scroll_into_view_if_needed()
     return page, explorer
 
 
@@ -370,6 +370,10 @@ def test_its_code_is_fetched_where_it_stands_and_only_there(browser, server):
     parts = ("cell.js", "pictures.js", "unroll.js", "lstm.js", "explorer.json")
     assert not [url for url in fetched if url.endswith(parts)]
     page.click("article a[href*='recurrent/lstm']")
+    page.locator("lstm-cell").wait_for()
+    page.wait_for_load_state("networkidle")
+    assert not [url for url in fetched if url.endswith(parts)], "a reader of the first screen pays for it"
+    page.locator("lstm-cell").scroll_into_view_if_needed()
     page.locator("lstm-cell table").wait_for()
     assert {url.removeprefix(server) for url in fetched if url.endswith(parts)} == {
         *(f"assets/js/{name}" for name in parts[:4]),
@@ -389,6 +393,7 @@ def test_without_its_numbers_figure_and_table_stay(browser, server):
     page = browser.new_page()
     page.route("**/explorer.json", lambda route: route.fulfill(status=404))
     page.goto(server + PAGES[PAGE], wait_until="networkidle")
+    page.locator("lstm-cell").scroll_into_view_if_needed()
     page.get_by_text("The explorer could not be loaded").wait_for()
     assert page.locator("lstm-cell img").is_visible()
     assert page.locator("lstm-cell pre").is_visible()

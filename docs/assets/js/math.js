@@ -20,7 +20,8 @@ function load() {
   loading ??= new Promise((resolve, reject) => {
     const style = Object.assign(document.createElement("link"), { rel: "stylesheet", href: new URL("katex.min.css", home) });
     const script = Object.assign(document.createElement("script"), { src: new URL("katex.min.js", home) });
-    Object.assign(script, { onload: () => resolve(window.katex), onerror: reject });
+    // Not at once: to run KaTeX's own code takes a phone long enough.
+    Object.assign(script, { onload: () => setTimeout(resolve, 0, window.katex), onerror: reject });
     document.head.append(style, script);
   });
   return loading;
@@ -41,8 +42,8 @@ async function render() {
   const found = document.querySelectorAll(".arithmatex:not([data-rendered])");
   if (found.length === 0) return;
   const katex = await load();
-  // Drawn beside the page and put into it in two goes, first the equations of the first moment, then all others: each
-  // change makes the browser lay out the page again.
+  // Drawn beside the page and put into it thirty or so at a time: each change makes the browser lay out the page again,
+  // and a large one makes the reader wait.
   const drawn = [];
   const isNew = (element) => element.dataset.rendered === undefined; // not so if the reader left and came back meanwhile
   const show = () => drawn.splice(0).forEach(([element, parts, source]) => {
@@ -51,14 +52,12 @@ async function render() {
     element.dataset.rendered = "";
     if (source.length < 30) keepWithMark(element);
   });
-  let pause = performance.now() + 20;
-  let first = true;
+  let pause = performance.now() + 8;
   for (const element of found) {
     if (performance.now() > pause) { // a page with a hundred equations stays ready for its reader meanwhile
-      if (first) show();
-      first = false;
+      if (drawn.length > 30) show();
       await new Promise((resolve) => setTimeout(resolve));
-      pause = performance.now() + 20;
+      pause = performance.now() + 8;
     }
     if (!isNew(element)) continue;
     const source = element.textContent.trim(); // \(…\) inline, \[…\] on lines of its own
