@@ -19,6 +19,8 @@ DESK, TABLET, PHONE = 1280, 768, 360
 every_page = pytest.mark.parametrize("name", PAGES)
 # What axe finds in Material's own templates: (rule, part of the selector).
 THEMES_AXE = (("landmark-unique", ".md-code__nav"),)
+# The animations that end by themselves; others follow the reader's scrolling.
+TIMED = "document.getAnimations().filter(({ timeline }) => timeline === document.timeline)"
 
 
 @pytest.fixture(scope="session")
@@ -87,7 +89,7 @@ def test_a_page_is_whole_and_accessible_at_every_width(visit, name, scheme):
     assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
     for width in (PHONE, TABLET, DESK):
         page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate("Promise.all(document.getAnimations().map((animation) => animation.finished))")
+        page.evaluate(f"Promise.all({TIMED}.map((animation) => animation.finished))")
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if width == TABLET:
             continue  # axe takes seconds, and would find here what it finds at the two others
@@ -98,6 +100,18 @@ def test_a_page_is_whole_and_accessible_at_every_width(visit, name, scheme):
             if not any(violation["id"] == rule and part in str(node["target"]) for rule, part in THEMES_AXE)
         ]
         assert not violations
+
+
+def test_what_goes_on_beyond_the_edge_of_a_phone_fades_until_it_is_scrolled_to(visit):
+    page = visit("recurrent/gru", PHONE)
+    box = page.locator(".md-typeset__scrollwrap[tabindex]").first
+    fade = "e => getComputedStyle(e).getPropertyValue('--fade')"
+    assert box.evaluate(fade) not in ("", "0px")
+    box.evaluate("e => (e.scrollLeft = e.scrollWidth)")
+    page.wait_for_timeout(300)
+    assert box.evaluate(fade) == "0px"
+    wide = page.locator(".md-typeset__scrollwrap:not([tabindex])").first
+    assert wide.evaluate("e => getComputedStyle(e).maskImage") == "none"
 
 
 def arrive(page, server: str, name: str) -> None:
@@ -321,7 +335,7 @@ def test_the_keyboard_reaches_everything_and_nothing_moves_for_who_wants_no_moti
     assert page.evaluate("controls().filter((e) => !reached.has(e)).map((e) => e.outerHTML.slice(0, 80))") == []
     without = "blocks => blocks.filter((e) => e.checkVisibility() && !e.querySelector('.md-code__button')).length"
     assert page.locator("article .highlight").evaluate_all(without) == 0
-    assert page.evaluate("document.getAnimations().map((a) => a.effect.target.className)") == []
+    assert page.evaluate(f"{TIMED}.map((a) => a.effect.target.className)") == []
 
 
 @pytest.mark.parametrize("width", [DESK, PHONE])
