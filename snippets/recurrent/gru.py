@@ -142,12 +142,12 @@ def gru_backward(dh_above, x, kernel, recurrent_kernel, bias):
         da_h = dh * (1 - z) * (1 - h_tilde**2)
         da_r = da_h * h_h * r * (1 - r)
         da_x = np.concatenate([da_z, da_r, da_h], axis=1)
-        da_h = np.concatenate([da_z, da_r, da_h * r], axis=1)
+        da_state = np.concatenate([da_z, da_r, da_h * r], axis=1)
         dx[:, t] = da_x @ kernel.T
         dkernel += x[:, t].T @ da_x
-        drecurrent += h_before.T @ da_h
-        dbias += da_x.sum(axis=0), da_h.sum(axis=0)
-        dh_later = dh * z + da_h @ recurrent_kernel.T
+        drecurrent += h_before.T @ da_state
+        dbias += da_x.sum(axis=0), da_state.sum(axis=0)
+        dh_later = dh * z + da_state @ recurrent_kernel.T
     return dx, dkernel, drecurrent, dbias
 
 
@@ -329,6 +329,7 @@ def train(cell, task):
             variable.assign(value)
         began = perf_counter()
         batches = data.shuffle(len(x), seed).batch(50)
+        # The dataset has shuffled; shuffle=False spares a warning.
         model.fit(batches, shuffle=False, epochs=epochs, verbose=0)
         seconds.append(perf_counter() - began)
         scores.append(score(np.asarray(model(x_test)), task))
@@ -370,7 +371,7 @@ titles = {
     "sine": "NOISY SINE, 20 steps: mean squared error (noise alone: 0.01)",
     "first": "FIRST OF 40 SYMBOLS: share of right answers",
 }
-print("               parameters     mean  (four seeds)  by the LSTM's")
+print("               parameters     mean  (lowest to highest)  / LSTM's")
 for task, title in titles.items():
     print(title)
     for name, value in baselines[task].items():
@@ -391,7 +392,7 @@ for task, found in results.items():
 for task in ("hold", "sine"):  # LSTM and GRU come out close
     ratio = np.mean(scores[task]["LSTM"]) / np.mean(scores[task]["GRU"])
     assert 0.4 < ratio < 2.5
-for name in cells:  # nobody beats the linear model on the sine
+for name in cells:  # nobody clearly beats the linear model on the sine
     linear = baselines["sine"]["linear regression"]
     assert min(scores["sine"][name]) > 0.95 * linear
 for gated, helped in zip(("LSTM", "GRU"), kept):
@@ -467,7 +468,7 @@ for name, (attempt, after) in attempts.items():
     print(f"{name:22} off by {difference:.2f}")
     assert difference > 0.01
 
-_, *_, dbias = gru_backward(np.ones_like(h_keras), x, *weights)
+*_, dbias = gru_backward(np.ones_like(h_keras), x, *weights)
 dz, dr, dh = np.split(dbias[0] - dbias[1], 3)
 print("gradients of the two rows differ by")
 for name, difference in (("z", dz), ("r", dr), ("h", dh)):

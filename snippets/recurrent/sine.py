@@ -226,7 +226,7 @@ def restart(model, seed):
 
 
 def fit(model, x, y, batch_size, **options):
-    """`model.fit` on a dataset that shuffles: faster. Returns the history."""
+    """`model.fit`, but the dataset shuffles: faster. Returns the history."""
     pairs = tf.data.Dataset.from_tensor_slices((x, y)).shuffle(len(x), seed=0)
     options |= {"shuffle": False, "verbose": 0}
     return model.fit(pairs.batch(batch_size), **options).history
