@@ -767,9 +767,10 @@ FAULTS = {
     "recurrent/speed": {
         "a ratio upside down": (
             ("imports", "data", "race"),
-            "times[name].min() / times[base].min()",
-            "times[base].min() / times[name].min()",
+            "min(times[name]) / min(times[base])",
+            "min(times[base]) / min(times[name])",
         ),
+        "no round without the first call": (("imports", "data", "race"), "range(12)", "range(0)"),
         "the target inside its window": (
             ("imports", "data"),
             "x, y = windows[:, :-1, None]",
