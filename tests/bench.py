@@ -60,7 +60,7 @@ def reload_seconds(root: Path) -> float:
     with listen(root) as free:
         place = f"127.0.0.1:{free.server_port}"
     address = f"http://{place}{BASE}{PAGES[LESSON]}"
-    command = [sys.executable, "-m", "mkdocs", "serve", "--quiet", "--dev-addr", place]
+    command = [sys.executable, "-m", "mkdocs", "serve", "--dirty", "--quiet", "--dev-addr", place]
     process = subprocess.Popen(command, cwd=root, env=ENVIRONMENT | {"SITE_URL": f"http://{place}{BASE}"})
     try:
         wait_for(address, "</html>")

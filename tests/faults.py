@@ -282,6 +282,11 @@ FAULTS = {
             "values * deviation + mean",
             "values * deviation",
         ),
+        "limits without the target leak nothing": (
+            ("imports", "network", "rule"),
+            "high = rows.max(axis=1, keepdims=True)",
+            "high = 1 + rows.max(axis=1, keepdims=True)",
+        ),
     },
     "data/splits": {
         "no gap before the test part": (

@@ -117,6 +117,7 @@ class Run:
             ran_on["python"] = ".".join(map(str, sys.version_info[:2]))
             lessons.write_record(self.folder, self.inputs, ran_on, self.seconds)
             lessons.swap(self.folder, self.lesson.store)
+            self.lesson.page.touch()  # `mkdocs serve --dirty` builds a page anew when the page is newer
         else:
             lessons.recover(self.folder, self.lesson.store)
         self.lock.release()

@@ -93,6 +93,12 @@ def test_a_second_run_changes_no_file(stored):
     assert before == {p: p.stat().st_mtime_ns for p in stored.lesson.store.iterdir()}
 
 
+def test_a_run_makes_the_preview_build_the_page(course):
+    os.utime(course.lesson.page, (0, 0))
+    assert "2 passed" in course.run()
+    assert course.lesson.page.stat().st_mtime > 0
+
+
 def test_a_prose_edit_makes_nothing_stale_and_a_code_edit_does(stored):
     stored.lesson.page.write_text(stored.lesson.page.read_text("utf-8") + "\nMore prose.\n", "utf-8")
     assert lessons.stale(stored.lesson) is None

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from bs4 import BeautifulSoup
 
-from tests import downloads, lessons
+from tests import bench, downloads, lessons
 from tests.conftest import BASE, PAGES, need
 from tests.lessons import LINE, RECORD, ROOT, SECONDS, Lesson
 
@@ -271,6 +271,12 @@ def test_downloads_hold_the_pages_code_and_no_mark_of_the_site(site, lesson):
     assert [line for line in code.splitlines() if line] == [
         line for line in "".join(code_of(lesson)).splitlines() if line
     ]
+
+
+def test_the_preview_shows_a_saved_sentence(tmp_path):
+    """A second on a quiet machine: `make bench` measures it. A build of all pages takes more than the bound."""
+    bench.copy_tree(tmp_path)
+    assert bench.reload_seconds(tmp_path) < 4
 
 
 def running_time(lesson: Lesson) -> float:

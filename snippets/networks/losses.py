@@ -54,6 +54,8 @@ slopes = {  # derivative of each loss by the output, up to 1 / points
     "mse": lambda e: 2 * e,
     "mae": np.sign,
     "huber": lambda e: np.clip(e, -1, 1),
+    "huber, delta=0.1": lambda e: np.clip(e, -0.1, 0.1),
+    "huber, delta=10": lambda e: np.clip(e, -10, 10),
 }
 
 
@@ -79,10 +81,12 @@ missed = {}
 for loss in slopes:
     missed[loss] = [fit_line(loss, seed) for seed in SEEDS]
     low, high = min(missed[loss]), max(missed[loss])
-    print(f"{loss:6} {np.mean(missed[loss]):.3f} ({low:.3f} to {high:.3f})")
+    print(f"{loss:16} {np.mean(missed[loss]):.3f} ({low:.3f} to {high:.3f})")
 assert min(missed["mse"]) > 4 * max(missed["huber"])
 assert max(missed["huber"] + missed["mae"]) < 0.3 * constant
 assert np.mean(missed["mse"]) > 0.8 * constant
+assert max(missed["huber, delta=0.1"]) < 0.5 * min(missed["huber"])
+assert min(missed["huber, delta=10"]) > 4 * max(missed["huber"])
 # --8<-- [end:outliers]
 
 
