@@ -184,6 +184,18 @@ def test_a_planted_fault_fails_the_lesson(lesson, parts, old, new):
         execute(lesson, *parts, old=old, new=new)
 
 
+def test_a_race_goes_on_while_its_claim_fails_but_not_for_ever():
+    race = execute(Lesson("recurrent/speed"), "imports", "data", "race")["race"]
+    for claim, rounds in (
+        (lambda times: True, 3),
+        (lambda times: len(times["nothing"]) >= 5, 5),
+        (lambda times: False, 12),
+    ):
+        first, times, results = race({"nothing": lambda: "done"}, claim=claim)
+        assert len(times["nothing"]) == rounds
+        assert first.keys() == results.keys() == {"nothing"}
+
+
 def test_sample_and_hold_is_what_a_loop_says():
     sample_and_hold = execute(LSTM, "imports", "task")["sample_and_hold"]
     x, y = sample_and_hold(20, 60, seed=5)
