@@ -438,7 +438,7 @@ def content_policy(site) -> str:
     )
 
 
-@pytest.mark.parametrize("name", ["index", LESSON])
+@pytest.mark.parametrize("name", ["index", LESSON, "labs/layer", "basics/tensors"])
 def test_the_site_works_under_a_strict_content_policy(visit, site, server, name):
     """`visit` fails for what the browser refuses: that is an error in the console."""
     page = visit(name, policy=content_policy(site))

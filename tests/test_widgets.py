@@ -111,6 +111,15 @@ def test_the_reader_steps_forward_and_back(visit):
     assert current(explorer) == 7
 
 
+def test_on_a_phone_the_reader_steps_while_the_table_is_in_view(visit):
+    _, explorer = open_explorer(visit, width=PHONE)
+    explorer.locator("tbody tr").nth(5).evaluate("row => row.scrollIntoView({ block: 'center' })")
+    button(explorer, "Next").click(timeout=2_000)  # does not scroll: it is in view, and nothing lies on it
+    assert current(explorer) == 2
+    in_view = "row => row.getBoundingClientRect().top > 0 && row.getBoundingClientRect().bottom < innerHeight"
+    assert explorer.locator("tbody tr").nth(5).evaluate(in_view)
+
+
 def test_an_input_is_changed_by_slider_and_by_number(visit):
     page, explorer = open_explorer(visit)
     before = table(explorer)
