@@ -104,6 +104,10 @@ def test_a_page_is_whole_and_accessible_at_every_width(visit, name, scheme):
 
 def test_what_goes_on_beyond_the_edge_of_a_phone_fades_until_it_is_scrolled_to(visit):
     page = visit("recurrent/gru", PHONE)
+    equations(page)
+    wider = "(all, wide) => all.filter(e => (e.scrollWidth > e.clientWidth) === wide).map(e => e.tabIndex)"
+    assert set(page.locator("div.arithmatex").evaluate_all(wider, True)) == {0}
+    assert set(page.locator(".md-typeset__scrollwrap, div.arithmatex").evaluate_all(wider, False)) == {-1}
     box = page.locator(".md-typeset__scrollwrap[tabindex]").first
     fade = "e => getComputedStyle(e).getPropertyValue('--fade')"
     assert box.evaluate(fade) not in ("", "0px")

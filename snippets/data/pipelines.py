@@ -52,7 +52,7 @@ orders = {
 }
 assert calls == 0  # nothing has run yet
 runs = {}
-print("order              runs in epoch 1    2    3")
+print(f"{'runs in epoch':25}    1    2    3")
 for order, dataset in orders.items():
     runs[order] = []
     for _ in range(3):

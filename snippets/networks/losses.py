@@ -255,12 +255,12 @@ def walk(name, rate, start=(-4, 1), slope=lambda w: CURVATURE * w):
 
 
 rates = {"SGD": 0.09, "momentum": 0.03, "RMSprop": 0.2, "Adam": 0.4}
-print("           rate    after 0      10      30      60 steps")
+print("           rate  after 0     10     30     60 steps")
 paths = {name: walk(name, rate) for name, rate in rates.items()}
 for name, path in paths.items():
     heights = valley(path)[[0, 10, 30, 60]]
-    print(f"{name:9} {rates[name]:5.2f}", end="     ")
-    print("  ".join(f"{height:6.0e}" for height in heights))
+    print(f"{name:9} {rates[name]:5.2f}", end="    ")
+    print("  ".join(f"{height:5.0e}" for height in heights))
     assert heights[-1] < 0.1 * heights[0]
 ends = {name: valley(path[-1]) for name, path in paths.items()}
 assert ends["SGD"] < 0.5 * min(ends[name] for name in rates if name != "SGD")

@@ -28,7 +28,7 @@ print(f"z  = σ(0.6·{x} + 0.3·{h_before} + 1.0) = {z:.4f}")
 print(f"r  = σ(0.9·{x} − 0.4·{h_before}) = {r:.4f}")
 print(f"h̃  = tanh(−0.5·{x} + {r:.4f}·0.7·{h_before} + 0.1) = {h_tilde:.4f}")
 print(f"h  = {z:.4f}·{h_before} + {1 - z:.4f}·{h_tilde:.4f} = {h:.4f}")
-assert h_tilde < h < h_before  # always between the two
+assert h_tilde < h < h_before  # between the two
 # --8<-- [end:by-hand]
 
 
@@ -177,7 +177,7 @@ def block_bias(value, block, blocks):
     def initializer(shape, dtype=None):
         bias = np.zeros(shape)
         first_row = np.atleast_2d(bias)[0]  # the only one, except in a GRU
-        np.split(first_row, blocks)[block][:] = value
+        np.split(first_row, blocks)[block][:] = value  # a view of `bias`
         return bias
 
     return initializer
@@ -223,7 +223,8 @@ for name, (layer, options) in fresh.items():
     reached[name] = mean / mean[0]
     one, ten, hundred = reached[name][[1, 10, 100]]
     print(f"{name:20} {one:7.2f} {ten:11.4f} {hundred:11.0e}")
-assert reached["GRU"][100] < reached["LSTM"][100] < 1e-5
+for name in ("SimpleRNN", "LSTM"):  # the fresh GRU forgets fastest
+    assert reached["GRU"][100] < reached[name][100] < 1e-5
 assert reached["GRU, keep bias 5"][100] > 0.05
 # --8<-- [end:reach]
 
@@ -371,7 +372,7 @@ titles = {
     "sine": "NOISY SINE, 20 steps: mean squared error (noise alone: 0.01)",
     "first": "FIRST OF 40 SYMBOLS: share of right answers",
 }
-print("               parameters     mean  (lowest to highest)  / LSTM's")
+print(f"{'parameters':>27}{'mean':>9}  (lowest to highest)  / LSTM's")
 for task, title in titles.items():
     print(title)
     for name, value in baselines[task].items():
@@ -392,15 +393,22 @@ for task, found in results.items():
 for task in ("hold", "sine"):  # LSTM and GRU come out close
     ratio = np.mean(scores[task]["LSTM"]) / np.mean(scores[task]["GRU"])
     assert 0.4 < ratio < 2.5
-for name in cells:  # nobody clearly beats the linear model on the sine
-    linear = baselines["sine"]["linear regression"]
-    assert min(scores["sine"][name]) > 0.95 * linear
+for name in cells:  # nobody beats the linear model on the sine
+    by_line = baselines["sine"]["linear regression"]
+    assert np.mean(scores["sine"][name]) > by_line
+    assert min(scores["sine"][name]) > 0.95 * by_line
+for found in results.values():  # parameters, without those for biases
+    counts = [found[name][0] for name in cells]
+    assert max(counts) < 1.2 * min(counts)
 for gated, helped in zip(("LSTM", "GRU"), kept):
     simple = np.mean(scores["hold"]["SimpleRNN"])
-    assert np.mean(scores["hold"][gated]) < 0.5 * simple
+    assert np.mean(scores["hold"][gated]) < 0.3 * simple
     default, with_bias = scores["first"][gated], scores["first"][helped]
-    assert np.mean(default) < 0.35 < 0.5 < np.mean(with_bias)
+    assert max(default) < 0.35 < 0.5 < np.mean(with_bias)
     assert np.mean(scores["first"]["SimpleRNN"]) > np.mean(default)
+lstm, gru_5 = (scores["first"][name] for name in kept)
+assert min(gru_5) > 0.7  # surer, and closer together
+assert np.ptp(gru_5) < np.ptp(lstm)
 # --8<-- [end:verdict]
 
 # --8<-- [start:tasks-figure]
@@ -469,11 +477,12 @@ for name, (attempt, after) in attempts.items():
     assert difference > 0.01
 
 *_, dbias = gru_backward(np.ones_like(h_keras), x, *weights)
-dz, dr, dh = np.split(dbias[0] - dbias[1], 3)
-print("gradients of the two rows differ by")
-for name, difference in (("z", dz), ("r", dr), ("h", dh)):
-    print(f"  {name}: {abs(difference).max():.2g}")
-assert abs(dz).max() == abs(dr).max() == 0 < 0.1 < abs(dh).max()
+apart = np.split(abs(dbias[0] - dbias[1]), 3)
+apart = [block.max() / abs(dbias).max() for block in apart]
+print("gradients of the two rows differ, in the largest gradient, by")
+for name, difference in zip("zrh", apart):
+    print(f"  {name}: {difference:.2g}")
+assert apart[0] == apart[1] == 0 < 0.1 < apart[2]
 # --8<-- [end:rows]
 
 # --8<-- [start:names]
@@ -520,7 +529,7 @@ print("                            parameters   time / time of the LSTM")
 for name, layer in timed.items():
     ratio = times[name] / times["LSTM(32)"]
     print(f"{name:28} {layer.count_params():9d} {ratio:10.1f}")
-    assert 0.05 < ratio < 20
+    assert 0.05 < ratio < 20  # no claim about which is faster
 # --8<-- [end:speed]
 
 # --8<-- [start:starter-simple]

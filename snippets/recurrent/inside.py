@@ -258,8 +258,8 @@ plt.show()
 # --8<-- [end:maps]
 
 # --8<-- [start:means]
-print("             forget gate       input gate        written, i·c̃")
-print("seed        ·    (    )       ·    (    )       ·     (     )")
+print(f"{'':7}{'forget gate':>20}{'input gate':>20}{'written, i·c̃':>21}")
+print("seed   " + 3 * f"   {'·':>5} {'(':>5} {')':>5}")
 usual = {question: [] for question in tasks}  # no star? One for each seed
 for question, of_seeds in states.items():
     print(question)
@@ -408,7 +408,7 @@ for axis, (question, (models, *_)) in zip(axes, tasks.items()):
         matrix[t, : t + 1] = size / size.max()
     image = axis.imshow(matrix, "viridis", vmin=0, vmax=1)
     axis.set_xticks(range(steps), shown)
-    axis.set_yticks(range(steps), shown)
+    axis.set_yticks(range(steps), shown, fontsize=8)
     axis.tick_params(length=0)
     axis.grid(False)
     axis.set_title(f"{question}?", loc="left")
@@ -433,7 +433,7 @@ for seed, model in enumerate(both):
     weights = model.layers[0].get_weights()
     state = read(x_test, weights)
     whole = score(model, rights, state)
-    print(f"{seed:4d} intact {whole[0]:32.3f} {whole[1]:9.3f}")
+    print(f"{seed:4d} intact {whole[0]:33.3f} {whole[1]:9.3f}")
     lost_by_unit = []
     for unit in range(2):
         c = state["c"][..., unit]

@@ -235,8 +235,9 @@ def fit(model, x, y, batch_size, **options):
 def train(model, parts, seed, epochs=15, batch_size=64):
     """Train from new weights, keep those of the best validation epoch."""
     restart(model, seed)
-    stop = keras.callbacks.EarlyStopping("val_loss", patience=5)
-    stop.restore_best_weights = True
+    stop = keras.callbacks.EarlyStopping(
+        patience=5, restore_best_weights=True
+    )
     validation = tf.data.Dataset.from_tensors(parts[1])  # one batch, faster
     options = {"validation_data": validation, "callbacks": [stop]}
     fit(model, *parts[0], batch_size, epochs=epochs, **options)
@@ -251,7 +252,7 @@ model.set_weights(sine_weights)
 
 # --8<-- [start:errors]
 def lstm_error(model, parts, last=0):
-    """RMSE on the last test targets; 0 means all of them."""
+    """RMSE on the last test targets; 0 means all: part[-0:] is the whole."""
     x, y = (part[-last:] for part in parts[2])
     return rmse(keras.ops.convert_to_numpy(model(x)), y)
 
@@ -337,10 +338,13 @@ plt.loglog()
 legend_above(ncols=3)
 plt.show()
 
-persistence, line = by_horizon["persistence"][0], by_horizon["linear"][0]
-print(f"linear, largest of all: {line.max():.0e}")
-assert persistence[62] < persistence[9]  # nearly right after one period
-assert line.max() < 1e-9
+repeated, exact = by_horizon["persistence"][0], by_horizon["linear"][0]
+print(f"persistence, smallest: {repeated.min():.4f}", end="   ")
+print(f"after {1 + repeated.argmin()} steps")
+print(f"linear, largest of all: {exact.max():.0e}")
+assert repeated.argmin() == 62  # nearly right after one period …
+assert repeated[62] < 0.3 * repeated[0]  # … more so than one step ahead
+assert exact.max() < 1e-9
 for error in by_horizon["LSTM"]:
     assert error[49] > 1.5 * error[0]  # feeding back costs accuracy
 # --8<-- [end:horizon]
@@ -368,13 +372,15 @@ print(f"linear regression  {line:.3f}")
 print(f"the sine itself    {floor:.3f}")
 
 assert 0.9 < np.mean(noisy_one_step) / line < 1.2  # a tie
-assert floor < min(noisy_one_step)
-assert max(noisy_one_step) < persistence
+for error in (line, *noisy_one_step):
+    assert floor < error < persistence
 # --8<-- [end:noisy]
 
 # --8<-- [start:noisy-horizon]
-line = fit_linear(*noisy_parts[0])
-forecasts = free_run(lambda x: predict_linear(line, x), x_start, steps)
+noisy_linear = fit_linear(*noisy_parts[0])
+forecasts = free_run(
+    lambda x: predict_linear(noisy_linear, x), x_start, steps
+)
 noisy_horizon["linear"].append(horizon_error(forecasts, y_noisy))
 forecasts = np.repeat(x_start[:, -1], steps, axis=1)
 noisy_horizon["persistence"].append(horizon_error(forecasts, y_noisy))
@@ -391,6 +397,10 @@ at_1 = [error[0] for error in noisy_horizon["LSTM"]]
 at_50 = [error[49] for error in noisy_horizon["LSTM"]]
 assert max(at_50) / min(at_50) > max(at_1) / min(at_1)  # seeds drift apart
 assert np.mean(at_50) > noisy_horizon["linear"][0][49]
+least = {}  # error after one whole period; of the LSTM, that of the best seed
+for name, errors in noisy_horizon.items():
+    least[name] = min(error[62] for error in errors)
+assert least["persistence"] < min(least["LSTM"], least["linear"])
 # --8<-- [end:noisy-horizon]
 
 
@@ -488,6 +498,8 @@ print("LSTM, raw         ", spread(raw, digits=1))
 print("LSTM, scaled      ", spread(scaled, digits=1))
 print(f"linear, raw        {linear_error(raw_parts):.1f}")
 assert min(raw) > 10 * max(scaled)
+in_units = 100 * linear_error(noisy_parts)
+assert np.isclose(linear_error(raw_parts), in_units)  # needs no scaling
 # --8<-- [end:scaling]
 
 # --8<-- [start:fitted-on]
@@ -532,7 +544,8 @@ def with_target(x, y):
 honest, leaking = error_after(of_window), error_after(with_target)
 print(f"limits of the window        {honest:.3f}")
 print(f"limits of window and target {leaking:.3f}")
-assert leaking < 0.9 * min(honest, linear_error(noisy_parts))
+assert 0.7 < leaking / honest < 0.8
+assert leaking < 0.9 * linear_error(noisy_parts)
 # --8<-- [end:leak]
 
 # --8<-- [start:shuffled]
@@ -647,7 +660,6 @@ train(base, noisy_parts, seed=SEEDS[0])
 error = lstm_error(base, noisy_parts, last)
 print(f"1 layer of 50 units, batch 64, 10 steps: RMSE {error:.3f}")
 print("other settings, other seeds, linear regression, time: ?")
-assert perf_counter() > start
 # --8<-- [end:tuning-start]
 
 # --8<-- [start:tuning]
@@ -689,7 +701,7 @@ means = {name: np.mean(results) for name, (results, _) in table.items()}
 too_short = means.pop("3 steps") - means["1 layer of 50"]
 del means["30 steps"]
 for value in means.values():
-    assert abs(value - means["1 layer of 50"]) < 0.5 * too_short
+    assert abs(value - means["1 layer of 50"]) < 0.3 * too_short
 # --8<-- [end:tuning-table]
 
 # --8<-- [start:counting-start]
@@ -710,8 +722,8 @@ for seed in SEEDS:
     fit(base, x_counting, y_counting, batch_size=20, epochs=40)
     off.append(110 * base.predict_on_batch(x_far)[:, 0] - far[:, 10])
 off = np.transpose(off)  # (4, seeds)
-line = predict_linear(fit_linear(x_counting, y_counting), x_far)
-off_line = np.abs(110 * line[:, 0] - far[:, 10])
+by_line = predict_linear(fit_linear(x_counting, y_counting), x_far)
+off_line = np.abs(110 * by_line[:, 0] - far[:, 10])
 
 print("first number   LSTM is off by     linear is off by")
 for number, values, value in zip(far[:, 0], off, off_line):
@@ -750,8 +762,8 @@ for seed in SEEDS:
     fit(base, *relative(rising), batch_size=40, epochs=30)
     off.append(10 * (base.predict_on_batch(x_new) - y_new)[:, 0])
 off = np.transpose(off)  # (6, seeds)
-line = predict_linear(fit_linear(*relative(rising)), x_new)
-off_line = np.abs(10 * (line - y_new)[:, 0])
+by_line = predict_linear(fit_linear(*relative(rising)), x_new)
+off_line = np.abs(10 * (by_line - y_new)[:, 0])
 
 print("first number  step   LSTM is off by     linear is off by")
 for (number, step), values, value in zip(tests, off, off_line):
