@@ -65,9 +65,8 @@ assert np.allclose(back(layer(test)), test, rtol=1e-5)
 print(f"{float(layer(test[:1])[0]):.4f} = {scale(test[0]):.4f}")
 # --8<-- [end:keras]
 
+
 # --8<-- [start:proof]
-
-
 def fit(series):
     """Mean and deviation of the training part."""
     return series[:720].mean(), series[:720].std()
