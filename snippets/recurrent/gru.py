@@ -1,4 +1,5 @@
 # --8<-- [start:imports]
+import random
 from functools import cache
 from time import perf_counter
 
@@ -323,7 +324,7 @@ def train(cell, task):
     model, start = compiled(*cell[:2], task)
     scores, seconds = [], []
     for seed in SEEDS:  # fresh weights and optimizer
-        keras.utils.set_random_seed(seed)
+        random.seed(seed)  # what Keras' initialisers draw their seeds from
         for layer, fresh in zip(model.layers, fresh_layers(cell, task)):
             layer.set_weights(fresh.get_weights())
         for variable, value in zip(model.optimizer.variables, start):
@@ -397,8 +398,8 @@ for name in cells:  # nobody beats the linear model on the sine
     by_line = baselines["sine"]["linear regression"]
     assert np.mean(scores["sine"][name]) > by_line
     assert min(scores["sine"][name]) > 0.95 * by_line
-for found in results.values():  # parameters, without those for biases
-    counts = [found[name][0] for name in cells]
+for found in results.values():
+    counts = [found[name][0] for name in cells]  # of parameters
     assert max(counts) < 1.2 * min(counts)
 for gated, helped in zip(("LSTM", "GRU"), kept):
     simple = np.mean(scores["hold"]["SimpleRNN"])
