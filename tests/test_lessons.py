@@ -42,7 +42,7 @@ TO_SPLIT = (*TO_STEP, "split")
 TO_CHECK = ("imports", "series", "windows", "parts", "check")
 NO_TRAINING = """
 noisy = sine + 0.1 * np.random.default_rng(0).normal(size=1000)
-base, train, spread = None, lambda *_: None, lambda *_, **__: ""
+base, noisy_parts, train, spread = None, None, lambda *_: None, lambda *_, **__: ""
 lstm_error, linear_error = lambda _, parts: 1e6 * (parts is raw_parts), lambda _: 0
 """
 TO_SCALER = ("imports", "series", "windows", "parts", NO_TRAINING, "scaling", "fitted-on")
