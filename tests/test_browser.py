@@ -352,13 +352,14 @@ def test_the_keyboard_reaches_everything_and_nothing_moves_for_who_wants_no_moti
 @pytest.mark.parametrize("width", [DESK, PHONE])
 def test_code_far_away_is_not_laid_out_and_takes_the_room_that_it_will_need(visit, width):
     page = visit(LESSON, width)
+    equations(page)
     shown = page.locator(".highlight code").evaluate_all(
         "codes => codes.map((code) => code.checkVisibility({ contentVisibilityAuto: true }))"
     )
     assert shown.count(False) > 20
     page.evaluate("location.hash = '#exercises'")
-    page.wait_for_timeout(500)
-    assert 0 < page.locator("#exercises").bounding_box()["y"] < 150
+    place = "document.querySelector('#exercises').getBoundingClientRect().top"
+    page.wait_for_function(f"0 < {place} && {place} < 150")
     off = page.locator(".highlight").evaluate_all("""blocks => blocks.map((block) => {
         const planned = block.offsetHeight;
         block.style.contentVisibility = "visible";
