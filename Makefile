@@ -17,8 +17,9 @@ export NO_MKDOCS_2_WARNING := 1
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+# Serving builds a saved page alone, in about a second; `make build` is the strict one.
 site: build ## build the site and serve it at http://127.0.0.1:8000/
-	$(SITE) mkdocs serve --dirty # builds a saved page alone: about a second; `make build` is the strict one
+	$(SITE) mkdocs serve --dirty
 
 check: lint ## prove everything: lint, each page and lab from scratch, records, strict build, all tests
 	$(DEV) python -m tests.lessons verify
