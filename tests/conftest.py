@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import filelock
 import pytest
 
 from tests.lessons import ROOT, read_config
@@ -49,11 +50,14 @@ def need(found: object, what: str) -> None:
 def build(folder: Path, site_url: str, root: Path = ROOT) -> None:
     """Build the site as a reader will see it; a warning is an error."""
     environment = os.environ | {"NO_MKDOCS_2_WARNING": "1", "SITE_URL": site_url}
-    for command in (["tests.downloads"], ["mkdocs", "build", "--strict", "--site-dir", str(folder)]):
-        done = subprocess.run(
-            [sys.executable, "-m", *command], cwd=root, env=environment, capture_output=True, text=True, timeout=300
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
+    # Two processes of tests may build at once, and the downloads are written among the sources.
+    (root / ".runs").mkdir(exist_ok=True)
+    with filelock.FileLock(root / ".runs/build.lock"):
+        for command in (["tests.downloads"], ["mkdocs", "build", "--strict", "--site-dir", str(folder)]):
+            done = subprocess.run(
+                [sys.executable, "-m", *command], cwd=root, env=environment, capture_output=True, text=True, timeout=300
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
 
 
 class Handler(http.server.SimpleHTTPRequestHandler):

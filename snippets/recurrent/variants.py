@@ -455,7 +455,8 @@ assert old[:, long].min() > 4 * vanilla[:, long].max()
 growth = {}
 for name, scores in totals.items():
     growth[name] = scores[:, long].mean() / scores[:, short].mean()
-assert growth.pop("1997, no forget gate") > 1.3 * max(growth.values())
+of_old = growth.pop("1997, no forget gate")
+assert of_old > max(1.5, 1.3 * max(growth.values()))
 assert old[:, long].mean() > 0.5 * baselines["total"]["linear, last 20"][1]
 for name in ("peepholes", "coupled gates", "projection"):
     ratio = totals[name].mean(axis=0) / vanilla.mean(axis=0)
@@ -502,7 +503,10 @@ for place in ("norm_x", "norm_h", "norm_c"):
     assert (found.mean(axis=0) > 1.5 * vanilla.mean(axis=0)).all()
 table("squared error", "total", partly)
 means = {name: scores.mean(axis=0) for name, scores in partly.items()}
-assert (means["without norm_x"] > means["layer-normalized"]).all()
+three = means["layer-normalized"]
+assert (means["without norm_x"] > three).all()
+assert (0.4 * three < means["without norm_h"]).all()
+assert (means["without norm_h"] < 1.1 * three).all()
 # --8<-- [end:ablation]
 
 # --8<-- [start:figure]
