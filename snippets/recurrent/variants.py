@@ -443,7 +443,7 @@ table("squared error", "total", totals)
 # --8<-- [end:total]
 
 # --8<-- [start:timing]
-timed = {name: train(cell, "timing", 24) for name, cell in cells.items()}
+timed = {name: train(cell, "timing", 20) for name, cell in cells.items()}
 table("right answers", "timing", timed)
 # --8<-- [end:timing]
 
