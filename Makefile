@@ -26,7 +26,7 @@ check: lint ## prove everything: lint, each page and lab from scratch, records, 
 	$(DEV) python -m tests.labs verify
 	$(DEV) python -m tests.lessons run --rerun
 	$(DEV) python -m tests.labs run --rerun
-	$(DEV) pytest -n 2 --dist loadfile
+	$(DEV) pytest -n 2 --dist worksteal
 
 LABS := $(filter labs/%,$(PAGE))
 PAGES := $(filter-out labs/%,$(PAGE))

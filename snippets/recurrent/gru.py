@@ -198,7 +198,7 @@ def forget_bias(value):
 def reach(layer, options, timesteps=101):
     """Gradient of the last h: norms (seeds, timesteps), newest first."""
 
-    def fresh():
+    def new_layer():
         made = layer(16, dtype="float64", **options)
         made.build((None, None, 4))
         return made
@@ -210,10 +210,10 @@ def reach(layer, options, timesteps=101):
             loss = tf.reduce_sum(recurrent(x) * weight)
         return tape.gradient(loss, x)
 
-    recurrent, norms = fresh(), []
+    recurrent, norms = new_layer(), []
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
-        recurrent.set_weights(fresh().get_weights())
+        recurrent.set_weights(new_layer().get_weights())
         rng = np.random.default_rng(seed)
         x = tf.constant(rng.normal(size=(8, timesteps, 4)))
         back = gradient(x, tf.constant(rng.normal(size=(8, 16))))
