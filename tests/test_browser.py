@@ -173,7 +173,7 @@ def test_a_page_is_readable_without_javascript(visit, name):
     for box in page.locator("details > summary").all():
         box.click()
     for block in page.locator("article pre > code, article img, article table, article h2").all():
-        block.wait_for(timeout=5_000)  # visible; a picture takes a moment after its fold was opened
+        block.wait_for(timeout=30_000)  # visible; a picture takes a moment after its fold was opened
     assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
     if (lessons.ROOT / f"snippets/{name}.py").exists():
         shown = "".join(page.locator("article .language-python pre > code").all_text_contents())
