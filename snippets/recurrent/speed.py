@@ -13,12 +13,12 @@ from keras import layers
 
 # --8<-- [start:data]
 rng = np.random.default_rng(0)
-series = np.sin(0.1 * np.arange(1074)) + 0.1 * rng.normal(size=1074)
+series = np.sin(0.1 * np.arange(818)) + 0.1 * rng.normal(size=818)
 windows = np.lib.stride_tricks.sliding_window_view(series, 51)
 windows = windows.astype("float32")
 x, y = windows[:, :-1, None], windows[:, -1:]
 print("x:", x.shape, " y:", y.shape)
-assert x.shape == (1024, 50, 1)
+assert x.shape == (768, 50, 1)
 assert (x[1:, -1, 0] == y[:-1, 0]).all()  # y is the value after x
 # --8<-- [end:data]
 
@@ -228,12 +228,12 @@ def parse(line):
 text = tf.data.Dataset.from_tensor_slices(lines).map(parse).batch(128)
 kept = text.cache()
 sources = {
-    "arrays": epoch_of(build(), (x, y), batch_size=128, epochs=3),
-    "text": epoch_of(build(), text, epochs=3),
+    "arrays": epoch_of(build(), (x, y), batch_size=128, epochs=2),
+    "text": epoch_of(build(), text, epochs=2),
     "text, prefetch": epoch_of(
-        build(), text.prefetch(tf.data.AUTOTUNE), epochs=3
+        build(), text.prefetch(tf.data.AUTOTUNE), epochs=2
     ),
-    "text, cache": epoch_of(build(), kept, epochs=3),
+    "text, cache": epoch_of(build(), kept, epochs=2),
 }
 _, source_times, source_losses = race(
     sources, claim=lambda t: ratio(t, "text, cache", "text") < 1
@@ -385,7 +385,7 @@ for slow in ("model(one)", "model.predict(one)"):
 # --8<-- [end:solution-predict]
 
 # --8<-- [start:starter-size]
-half = (x[:512], y[:512])
+half = (x[:384], y[:384])
 sizes = {
     "32 units": epoch_of(build(), half),
     "64 units": epoch_of(build(units=64), half),
@@ -394,7 +394,7 @@ print("to race:", ", ".join(sizes))
 # --8<-- [end:starter-size]
 
 # --8<-- [start:solution-size]
-longer = np.concatenate([half[0], half[0]], axis=1)  # (512, 100, 1)
+longer = np.concatenate([half[0], half[0]], axis=1)  # (384, 100, 1)
 sizes["twice the steps"] = epoch_of(build(steps=100), (longer, half[1]))
 sizes["twice the sequences"] = epoch_of(build(), (x, y))
 sizes["one sequence"] = epoch_of(build(), (x[:1], y[:1]))
