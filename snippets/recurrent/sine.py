@@ -446,7 +446,7 @@ variants = {
     "dropout 0.5": build(dropout=0.5),
     "L2 penalty": build(l2=0.01),
 }
-fixed = {"validation_data": rough_val, "epochs": 40}
+fixed = {"validation_data": rough_val, "epochs": 60}
 overfit = {name: [] for name in variants}
 for name, variant in variants.items():
     for seed in SEEDS[:2]:
