@@ -15,6 +15,22 @@ z = rng.normal(size=(720, 10))
 loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 """
 
+# Success in the tasks of 1997, and a mistake in a Reber string, on numbers chosen by hand.
+CRITERION = """
+errors = np.full(2000, 0.005)
+assert solved(errors, 0.04, mean=0.01, fewer=1)
+errors[7] = 0.04
+assert not solved(errors, 0.04, mean=0.01, fewer=1)
+assert solved(errors, 0.04, mean=0.01, fewer=2)
+assert not solved(np.full(2000, 0.02), 0.04, mean=0.01, fewer=1)
+"""
+MISTAKES = """
+outputs = np.array([[[3, 2, 1], [3, 1, 2], [1, 1, 0], [0, 9, 0]]])
+possible = np.array([[[1, 1, 0], [1, 1, 0], [1, 0, 0], [0, 0, 0]]]) == 1
+net, compiled = None, lambda *_: lambda *_: tf.constant(outputs)
+assert mistakes("LSTM", [], None, possible).tolist() == [[False, True, True, False]]
+"""
+
 # {lesson: {name: (what to run, old code, new code)}}
 FAULTS = {
     "basics/gradients": {
@@ -834,10 +850,23 @@ FAULTS = {
             "rng.normal(0, np.sqrt(0.2)",
             "rng.normal(0, 2 * np.sqrt(0.2)",
         ),
+        "one value of three names the class": (
+            ("imports", "noise"),
+            "x[:, :N] =",
+            "x[:, :1] =",
+        ),
         "a string that ends on the other side": (
             ("imports", "reber"),
             'f"B{side}B{inner}E{side}E"',
             'f"B{side}B{inner}ETE"',
+        ),
+        "a criterion that forgives one": (("imports", "train", CRITERION), "errors >= tolerance", "errors > tolerance"),
+        "a criterion without its mean": (("imports", "train", CRITERION), "errors.mean() < mean and", ""),
+        "a tie that counts as right": (("imports", "reber-task", MISTAKES), "low <= np.where", "low < np.where"),
+        "only the best symbol counts": (
+            ("imports", "reber-task", MISTAKES),
+            "out, np.inf).min(axis=2)",
+            "out, -np.inf).max(axis=2)",
         ),
     },
     "recurrent/training": {

@@ -620,13 +620,13 @@ for label, cell in cells.items():
 
 
 # --8<-- [start:noise]
-def noise(rng, n, T=100):
-    """x (n, 1.1 T, 1): 1 or -1, then noise; y: class 1 or 0; where."""
+def noise(rng, n, T=100, N=1):
+    """x (n, 1.1 T, 1): N times ±1, then noise; y: class 1 or 0; where."""
     row, steps = np.arange(n), T + T // 10
     length = rng.integers(T, steps + 1, n)
     which = rng.integers(0, 2, n)
     x = rng.normal(0, np.sqrt(0.2), (n, steps))  # a variance of 0.2
-    x[:, 0] = 2 * which - 1
+    x[:, :N] = 2 * which[:, None] - 1
     x[np.arange(steps) >= length[:, None]] = 0
     y, where = np.zeros((n, steps, 1)), np.zeros((n, steps))
     y[row, length - 1, 0] = which
@@ -643,6 +643,10 @@ print(f"beyond ±1: {np.mean(abs(later) > 1) * 99:.1f} in a sequence")
 assert abs(later.var() - 0.2) < 0.01
 assert ((x[:, 0, 0] == 1) == (y[where == 1][:, 0] == 1)).all()
 assert abs(y.sum() / 4000 - 0.5) < 0.05
+x, y, where = noise(np.random.default_rng(1), 2000, T=1000, N=3)
+assert (x[:, :3, 0] == 2 * y[where == 1] - 1).all()
+assert (abs(x[:, 3:1000]) != 1).all()
+assert set(where.argmax(axis=1)) == set(range(999, 1100))
 # --8<-- [end:noise]
 
 # --8<-- [start:noise-run]
@@ -658,6 +662,20 @@ NOISE = {
 }
 compare("noise", NOISE, units=4)
 # --8<-- [end:noise-run]
+
+# --8<-- [start:noise-three]
+NOISE_THREE = NOISE | {"draw": partial(noise, N=3), "limit": 39_850}
+NOISE_LONG = NOISE_THREE | {"draw": partial(noise, T=1000, N=3), "span": 1000}
+NOISE_LONG["limit"] = 452_460
+plan = [(("LSTM", 4, "chrono"), 5, NOISE_THREE)]
+plan.append((("LSTM", 4, "chrono"), 3, NOISE_LONG))
+papers = ("39,850             0.5", "452,460            0.2")
+print(HEADING)
+for T, runs, paper in zip((100, 1000), run_all(plan), papers):
+    row(f"chrono, {T}", 101, runs)
+    print(f"the paper         102  10/10  {paper}")
+    results[f"noise, 3 × {T}"] = {"LSTM, chrono": runs}
+# --8<-- [end:noise-three]
 
 # --8<-- [start:product]
 PRODUCT = {
@@ -739,7 +757,14 @@ assert min(lengths) == 9
 # --8<-- [end:reber]
 
 
-# --8<-- [start:reber-run]
+# --8<-- [start:reber-task]
+def mistakes(cell, weights, x, possible):
+    """Where an impossible symbol wins over a possible one: (n, steps)."""
+    out = compiled(net, cell)(weights, x).numpy()
+    low = np.where(possible, out, np.inf).min(axis=2)
+    return low <= np.where(possible, -np.inf, out).max(axis=2)
+
+
 def reber_task(seed):
     """256 strings to learn from, and 256 others, as (…, 50, 7) arrays."""
     rng = np.random.default_rng([2, seed])
@@ -750,18 +775,15 @@ def reber_task(seed):
         if string[0] not in known:
             others.append(string)
     x, y, where, _ = coded(learn, 50)
-    x_all, _, where_all, possible = coded(learn + others, 50)
+    x_all, _, _, possible = coded(learn + others, 50)
 
     def draw(rng, n):
         pick = rng.integers(0, 256, n)
         return x[pick], y[pick], where[pick]
 
     def exam(cell, weights):
-        """1 for each string in which an impossible symbol wins, else 0."""
-        out = compiled(net, cell)(weights, x_all).numpy()
-        low = np.where(possible, out, np.inf).min(axis=2)
-        high = np.where(possible, -np.inf, out).max(axis=2)
-        return np.any((low <= high) & (where_all == 1), axis=1) * 1.0
+        """1 for each string with a mistake, else 0."""
+        return mistakes(cell, weights, x_all, possible).any(axis=1) * 1.0
 
     return {
         "draw": draw,
@@ -774,12 +796,17 @@ def reber_task(seed):
         "fresh": 0,
         "limit": 39_740,
         "span": 20,
+        "strings": (x_all, possible),
     }
 
 
-nets = rivals(6, 7, 7)
+# --8<-- [end:reber-task]
+
+# --8<-- [start:reber-run]
+nets = rivals(6, 7, 7) | {"without tanh": ("open", 6, "chrono")}
+seeds = {"LSTM, bias 1": 10, "LSTM, chrono": 10, "without tanh": 20}
 plan = [
-    (network, 10 if "LSTM" in label else 3, reber_task)
+    (network, seeds.get(label, 3), reber_task)
     for label, network in nets.items()
 ]
 results["Reber"] = dict(zip(nets, run_all(plan)))
@@ -788,6 +815,36 @@ for label, runs in results["Reber"].items():
     row(label, count(*nets[label][:2], 7, 7), runs)
 print("the paper     264–276 97–100% 8,440 to 39,740")
 # --8<-- [end:reber-run]
+
+# --8<-- [start:reber-why]
+print("after 2,000 strings  strings wrong  mistakes elsewhere  slope of tanh")
+average = {}
+for label, cell in cells.items():  # with the last tanh and without
+    wrong, elsewhere, slope = [], [], []
+    for seed in range(10):
+        task = reber_task(seed) | {"limit": 2000}
+        x, possible = task["strings"]
+        *_, weights = train((cell, 6, "chrono"), seed, **task)
+        found = mistakes(cell, weights, x, possible)
+        where = np.arange(512), possible.any(axis=2).sum(axis=1) - 2
+        wrong.append(int(found.any(axis=1).sum()))
+        elsewhere.append(int(found.sum() - found[where].sum()))
+
+        W, U, b, *_ = weights
+        h, c, all_c = tf.zeros((512, 6)), tf.zeros((512, 6)), []
+        for step in x.transpose(1, 0, 2):  # (strings, features)
+            h, c = STEPS[cell](step @ W + b, U, b, h, c)
+            all_c.append(c)
+        squashed = np.tanh(np.stack(all_c, axis=1)[where])
+        slope.append(float(np.mean(1 - squashed**2)))
+    print(f"{label:20} {span_of(wrong):14} {span_of(elsewhere):14}", end="")
+    print(f" {min(slope):9.3f} to {max(slope):.3f}" if cell == "LSTM" else "")
+    average[cell] = np.mean(wrong)
+    if cell == "LSTM":  # what is missing is the memory, and only that
+        assert sum(elsewhere) < 0.2 * sum(wrong)
+        assert np.mean(slope) < 0.15
+assert average["open"] < 0.7 * average["LSTM"]
+# --8<-- [end:reber-why]
 
 # --8<-- [start:long]
 print("T = 500")
@@ -900,10 +957,12 @@ PAPER = {  # sequences until the criterion was met, and how long the task
     "order, three": 571_100,
     "distractors": 31_000,
     "noise": 64_330,
+    "noise, 3 × 100": 39_850,
+    "noise, 3 × 1000": 452_460,
     "Reber": 39_740,
     "fixed": 5_040,
 }
-fig, axis = plt.subplots(figsize=(5.2, 4.4))
+fig, axis = plt.subplots(figsize=(5.2, 4.8))
 for place, (name, number) in enumerate(PAPER.items()):
     axis.plot(number, place, "|", color="C4", markersize=16, mew=3)
     for shift, label, color in (
@@ -932,7 +991,7 @@ plt.show()
 runs = {name: nets["LSTM, chrono"] for name, nets in results.items()}
 for name, number in list(PAPER.items())[:-1]:  # all but "fixed"
     good = [run for run in runs[name] if run[0]]
-    print(f"{name:13} {len(good)}/{len(runs[name])}", end="  ")
+    print(f"{name:15} {len(good)}/{len(runs[name])}", end="  ")
     print(f"{max(run[1] for run in runs[name]) / number:5.2f} of the paper's")
     assert len(good) >= (5 if name == "Reber" else len(runs[name]) - 1)
     if name not in ("Reber", "product, 140", "product, 13"):
@@ -946,6 +1005,10 @@ for name in ("SimpleRNN", "GRU", "LSTM, bias 1"):  # as bad as the guess
     assert min(run[3] for run in results["adding"][name]) > 2000
 assert max(run[1] for run in runs["distractors"]) < 0.2 * 31_000
 assert sum(run[0] for run in results["Reber"]["LSTM, bias 1"]) >= 5
+without = results["Reber"]["without tanh"]
+assert sum(run[0] for run in without) >= 17
+seen = [np.median([run[1] for run in n]) for n in (without, runs["Reber"])]
+assert seen[0] < 0.6 * seen[1]
 assert max(run[3] for run in runs["product, 140"]) < 200
 assert max(run[3] for run in runs["product, 13"]) < 30
 # --8<-- [end:verdict]
