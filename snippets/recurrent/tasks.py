@@ -966,9 +966,9 @@ fig, axis = plt.subplots(figsize=(5.2, 4.8))
 for place, (name, number) in enumerate(PAPER.items()):
     axis.plot(number, place, "|", color="C4", markersize=16, mew=3)
     for shift, label, color in (
-        (0.2, "LSTM, chrono", "C0"),
-        (-0.2, "LSTM, bias 1", "C1"),
-        (-0.2, "without tanh", "C2"),
+        (0.28, "LSTM, chrono", "C0"),
+        (-0.28, "LSTM, bias 1", "C1"),
+        (0, "without tanh", "C2"),
     ):
         for done, seen, *_ in results[name].get(label, []):
             shape = "o" if done else "x"
