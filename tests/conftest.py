@@ -114,12 +114,5 @@ def server(listener, site) -> str:
     return f"http://127.0.0.1:{listener.server_port}{BASE}"
 
 
-def pytest_collection_modifyitems(items):
-    """A real browser on a busy machine now and then misses a click: such a test has a second try, which is reported."""
-    for item in items:
-        if "browser" in item.fixturenames:
-            item.add_marker(pytest.mark.flaky(reruns=1))
-
-
 def pytest_configure(config):
     config.addinivalue_line("markers", 'slow: takes minutes; leave it out with -m "not slow"')
