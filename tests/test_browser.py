@@ -353,6 +353,20 @@ def test_the_keyboard_reaches_everything_and_nothing_moves_for_who_wants_no_moti
     assert page.evaluate(f"{TIMED}.map((a) => a.effect.target.className)") == []
 
 
+def test_back_to_top_takes_the_focus_only_while_it_is_seen_and_shows_it(visit):
+    page = visit(LESSON)
+    top = page.locator(".md-top")
+    focus = "button => { button.focus({ focusVisible: true }); return document.activeElement === button; }"
+    assert not top.evaluate(focus)
+    for _ in range(2):
+        page.mouse.wheel(0, 900)
+        page.wait_for_timeout(200)
+    page.mouse.wheel(0, -300)  # the theme shows it to who scrolls back
+    top.wait_for(state="visible")
+    assert top.evaluate(focus)
+    assert page.evaluate(FOCUS)["seen"]
+
+
 @pytest.mark.parametrize("width", [DESK, PHONE])
 def test_code_far_away_is_not_laid_out_and_takes_the_room_that_it_will_need(visit, width):
     page = visit(LESSON, width)
