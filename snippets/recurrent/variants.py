@@ -1,6 +1,8 @@
 # --8<-- [start:imports]
 import random
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Lock
 
 import keras
 import matplotlib.pyplot as plt
@@ -392,11 +394,15 @@ assert min(baselines["timing"]["linear, last 20"]) > 0.99
 
 
 # --8<-- [start:train]
+random_numbers = Lock()  # one thread at a time draws weights
+
+
 def train(make_cell, task, epochs):
     """Scores (seeds, 2), on 50 and on 500 steps."""
     x, y, asked = tasks[task](1000, 50, seed=1)
     data = tf.data.Dataset.from_tensor_slices((x, y, asked))
-    model = network(make_cell, x.shape[2])
+    with random_numbers:
+        model = network(make_cell, x.shape[2])
     loss = "mse"
     if task == "timing":
         loss = keras.losses.BinaryCrossentropy(from_logits=True)
@@ -409,8 +415,9 @@ def train(make_cell, task, epochs):
     predict = tf.function(model)
     scores = []
     for seed in SEEDS:  # one compiled model; fresh weights and optimizer
-        random.seed(seed)  # what Keras' initialisers draw their seeds from
-        model.set_weights(network(make_cell, x.shape[2]).get_weights())
+        with random_numbers:
+            random.seed(seed)  # Keras' initialisers draw their seeds from it
+            model.set_weights(network(make_cell, x.shape[2]).get_weights())
         for variable, value in zip(optimizer.variables, start, strict=True):
             variable.assign(value)
         batches = data.shuffle(len(x), seed).batch(50)
@@ -420,6 +427,16 @@ def train(make_cell, task, epochs):
             judged.append(score(predict(x_test).numpy(), task, length))
         scores.append(judged)
     return np.array(scores)
+
+
+def train_all(cells, task, epochs):
+    """The scores of each cell, two cells at a time."""
+    with ThreadPoolExecutor(2) as pool:
+        jobs = {
+            name: pool.submit(train, make_cell, task, epochs)
+            for name, make_cell in cells.items()
+        }
+    return {name: job.result() for name, job in jobs.items()}
 
 
 def table(title, task, found):
@@ -438,12 +455,12 @@ def table(title, task, found):
 # --8<-- [end:train]
 
 # --8<-- [start:total]
-totals = {name: train(cell, "total", 10) for name, cell in cells.items()}
+totals = train_all(cells, "total", epochs=10)
 table("squared error", "total", totals)
 # --8<-- [end:total]
 
 # --8<-- [start:timing]
-timed = {name: train(cell, "timing", 20) for name, cell in cells.items()}
+timed = train_all(cells, "timing", epochs=20)
 table("right answers", "timing", timed)
 # --8<-- [end:timing]
 
@@ -496,13 +513,16 @@ class Partly(Normalized):
         setattr(self, self.without, lambda values: values)
 
 
+less = {
+    f"without {place}": partial(Partly, 11, place)
+    for place in ("norm_x", "norm_h", "norm_c")
+}
 partly = {name: totals[name] for name in ("vanilla", "layer-normalized")}
-for place in ("norm_x", "norm_h", "norm_c"):
-    found = train(partial(Partly, 11, place), "total", 10)
-    partly[f"without {place}"] = found
-    assert (found.mean(axis=0) > 1.5 * vanilla.mean(axis=0)).all()
+partly |= train_all(less, "total", epochs=10)
 table("squared error", "total", partly)
 means = {name: scores.mean(axis=0) for name, scores in partly.items()}
+for name in less:
+    assert (means[name] > 1.5 * vanilla.mean(axis=0)).all()
 three = means["layer-normalized"]
 assert (means["without norm_x"] > three).all()
 assert (0.4 * three < means["without norm_h"]).all()
