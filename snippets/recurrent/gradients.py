@@ -231,11 +231,15 @@ for (name, seed), (before, after, error) in table.items():
 # --8<-- [end:trained]
 
 # --8<-- [start:trained-verdict]
-for (name, _), (before, after, _) in table.items():
+kept, errors = {name: [] for name in chosen}, {name: [] for name in chosen}
+for (name, _), (before, after, error) in table.items():
     assert before[2] < 0.05  # at the start little comes back 39 steps …
     assert after[2] > 5 * before[2]  # … after training more
-    if name == "LSTM(1)":
-        assert after[2] > 0.4
+    kept[name].append(after[2])
+    errors[name].append(error)
+assert min(kept["LSTM(1)"]) > 0.4
+assert np.mean(kept["SimpleRNN(8)"]) < np.mean(kept["LSTM(1)"])
+assert min(errors["SimpleRNN(8)"]) > max(errors["LSTM(1)"])
 starts = [table["LSTM(1)", seed][0][2] for seed in range(4)]
 assert np.median(starts) < 1e-6
 # --8<-- [end:trained-verdict]
