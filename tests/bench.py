@@ -102,6 +102,8 @@ def download_sizes(browser: Browser, server: str, site: Path) -> dict[str, int]:
         page, fetched = context.new_page(), set()
         page.on("request", lambda request: fetched.add(re.split("[?#]", request.url.removeprefix(server))[0]))
         page.goto(server + PAGES[name], wait_until="networkidle")
+        page.locator(".arithmatex:not([data-rendered])").first.wait_for(state="detached")
+        page.evaluate("document.fonts.ready")  # those of the equations come last
         context.close()
         return {path for path in fetched if not apart.match(path) and not path.startswith("data:")}
 

@@ -9,6 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from bs4 import BeautifulSoup
 from matplotlib.image import imread
+from playwright.sync_api import expect
 
 from tests import downloads, lessons
 from tests.bench import download_sizes
@@ -21,6 +22,11 @@ every_page = pytest.mark.parametrize("name", PAGES)
 THEMES_AXE = (("landmark-unique", ".md-code__nav"),)
 # The animations that end by themselves; others follow the reader's scrolling.
 TIMED = "document.getAnimations().filter(({ timeline }) => timeline === document.timeline)"
+
+# What scrolls sideways can take the focus: the theme and scroll.js see to it some frames after a change of width.
+MARKED = """[...document.querySelectorAll(".md-typeset :is(pre > code, .md-typeset__scrollwrap, div.arithmatex)")]
+    .every((box) => box.hasAttribute("tabindex") || box.scrollWidth <= box.offsetWidth
+        || !box.checkVisibility({ contentVisibilityAuto: true }))"""
 
 
 @pytest.fixture(scope="session")
@@ -82,14 +88,35 @@ def equations(page) -> int:
     return len(found["drawn"])
 
 
+def settle(page) -> None:
+    """Wait until the fading colours of a page stand still."""
+    page.evaluate(f"Promise.all({TIMED}.map((animation) => animation.finished))")
+
+
+def wait_until(page, found) -> None:
+    """Wait for what the page itself does not know, ten seconds at most."""
+    for _ in range(200):
+        if found():
+            return
+        page.wait_for_timeout(50)
+    raise TimeoutError(found)
+
+
+def reach(page) -> None:
+    """Press Tab, and wait until it reaches everything: with the first Tab all code gets its buttons."""
+    page.keyboard.press("Tab")
+    page.wait_for_function("""[...document.querySelectorAll("article .highlight")]
+        .every((block) => !block.checkVisibility() || block.querySelector(".md-code__button"))""")
+
+
 @every_page
 def test_a_page_is_whole_and_accessible_at_every_width_in_both_palettes(visit, name):
     page = visit(name, PHONE)
     equations(page)
     page.evaluate("document.querySelectorAll('details').forEach((box) => (box.open = true))")
-    page.keyboard.press("Tab")  # axe asks what the keyboard can reach: with the first Tab all code gets its buttons
-    page.wait_for_timeout(500)
-    assert page.evaluate("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    reach(page)  # axe asks what the keyboard can reach
+    page.wait_for_function("[...document.images].every((image) => image.complete)")
+    assert page.evaluate("[...document.images].every((image) => image.naturalWidth > 0)")
     for palette, scheme, width, axe in (
         ("light", "default", PHONE, True),
         ("light", "default", TABLET, False),  # axe takes seconds, and would find here what it finds at the two others
@@ -101,10 +128,11 @@ def test_a_page_is_whole_and_accessible_at_every_width_in_both_palettes(visit, n
         page.emulate_media(color_scheme=palette)
         page.locator(f"body[data-md-color-scheme={scheme}]").wait_for(state="attached")
         page.set_viewport_size({"width": width, "height": 900})
-        page.evaluate(f"Promise.all({TIMED}.map((animation) => animation.finished))")
+        settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         if not axe:
             continue
+        page.wait_for_function(MARKED)
         violations = [
             (palette, width, violation["id"], node["target"], node["failureSummary"])
             for violation in Axe().run(page).response["violations"]
@@ -117,15 +145,14 @@ def test_a_page_is_whole_and_accessible_at_every_width_in_both_palettes(visit, n
 def test_what_goes_on_beyond_the_edge_of_a_phone_fades_until_it_is_scrolled_to(visit):
     page = visit("recurrent/gru", PHONE)
     equations(page)
+    page.wait_for_function(MARKED)
     wider = "(all, wide) => all.filter(e => (e.scrollWidth > e.clientWidth) === wide).map(e => e.tabIndex)"
     assert set(page.locator("div.arithmatex").evaluate_all(wider, True)) == {0}
     assert set(page.locator(".md-typeset__scrollwrap, div.arithmatex").evaluate_all(wider, False)) == {-1}
     box = page.locator(".md-typeset__scrollwrap[tabindex]").first
-    fade = "e => getComputedStyle(e).getPropertyValue('--fade')"
-    assert box.evaluate(fade) not in ("", "0px")
+    expect(box).to_have_css("--fade", re.compile("[1-9]"))
     box.evaluate("e => (e.scrollLeft = e.scrollWidth)")
-    page.wait_for_timeout(300)
-    assert box.evaluate(fade) == "0px"
+    expect(box).to_have_css("--fade", "0px")
     wide = page.locator(".md-typeset__scrollwrap:not([tabindex])").first
     assert wide.evaluate("e => getComputedStyle(e).maskImage") == "none"
 
@@ -199,7 +226,7 @@ def test_figures_follow_the_palette_switch_whatever_the_system_prefers(visit):
         for _ in range(3):
             page.locator("label[for^=__palette]:visible").click()
             scheme = page.evaluate("document.body.dataset.mdColorScheme")
-            page.wait_for_timeout(400)  # the theme fades its colours
+            settle(page)
             seen[scheme] = ink(page)
         darkest, lightest = seen["default"]
         assert (darkest, lightest) < (0.3, 1.01)
@@ -316,7 +343,7 @@ def test_the_keyboard_reaches_links_and_copies_code(visit):
     page = visit(LESSON, permissions=["clipboard-read", "clipboard-write"])
     assert walk(page, steps=12)[0]["what"] == "Skip to content"
     page.locator(".md-skip").press("Enter")
-    page.wait_for_timeout(500)  # the theme moves the focus a little later
+    page.wait_for_function("!document.activeElement.matches('.md-skip')")  # the theme moves it a little later
     assert walk(page, steps=20)[-1]["copies"]
     page.keyboard.press("Enter")
     page.wait_for_function("navigator.clipboard.readText().then((text) => text.length > 0)")
@@ -337,8 +364,7 @@ def test_the_keyboard_reaches_everything_and_nothing_moves_for_who_wants_no_moti
             return all.filter((e) => e.tabIndex >= 0 && !e.disabled && e.checkVisibility());
         };
     }""")
-    page.keyboard.press("Tab")
-    page.wait_for_timeout(500)  # with the first Tab all code gets its buttons
+    reach(page)
     limit = 2 * page.evaluate("controls().length") + 200  # more would be a trap
     for _ in range(limit):
         page.keyboard.press("Tab")
@@ -348,8 +374,6 @@ def test_the_keyboard_reaches_everything_and_nothing_moves_for_who_wants_no_moti
         assert stop["seen"], stop
     assert stop["left"], "the focus never leaves the page"
     assert page.evaluate("controls().filter((e) => !reached.has(e)).map((e) => e.outerHTML.slice(0, 80))") == []
-    without = "blocks => blocks.filter((e) => e.checkVisibility() && !e.querySelector('.md-code__button')).length"
-    assert page.locator("article .highlight").evaluate_all(without) == 0
     assert page.evaluate(f"{TIMED}.map((a) => a.effect.target.className)") == []
 
 
@@ -358,9 +382,10 @@ def test_back_to_top_takes_the_focus_only_while_it_is_seen_and_shows_it(visit):
     top = page.locator(".md-top")
     focus = "button => { button.focus({ focusVisible: true }); return document.activeElement === button; }"
     assert not top.evaluate(focus)
-    for _ in range(2):
+    for place in (900, 1800):
         page.mouse.wheel(0, 900)
-        page.wait_for_timeout(200)
+        page.wait_for_function(f"scrollY === {place}")
+        page.wait_for_timeout(200)  # the theme looks where the page stands
     page.mouse.wheel(0, -300)  # the theme shows it to who scrolls back
     top.wait_for(state="visible")
     assert top.evaluate(focus)
@@ -384,8 +409,7 @@ def test_code_far_away_is_not_laid_out_and_takes_the_room_that_it_will_need(visi
         return Math.abs(planned - block.offsetHeight);
     })""")
     assert max(off) <= 2
-    page.keyboard.press("Tab")
-    page.wait_for_timeout(500)  # with the first Tab all code gets its buttons
+    reach(page)
     titled = page.locator(".highlight > .filename + pre:has(.md-code__button)")
     assert titled.count() > 5
     over = titled.evaluate_all("""all => all.map((pre) => {
@@ -427,7 +451,7 @@ def test_paper_loses_nothing(visit, name):
     page = visit(name, width=718, scheme="dark")  # A4 between margins
     equations(page)
     page.emulate_media(media="print")
-    page.wait_for_timeout(300)
+    settle(page)
     paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert paper in ("rgb(255, 255, 255)", "rgba(0, 0, 0, 0)")
     lost = page.evaluate("""() => [...document.querySelectorAll(

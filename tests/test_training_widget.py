@@ -9,6 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from tests import test_browser
 from tests.lessons import ROOT
+from tests.test_browser import wait_until
 
 PAGE = "recurrent/scratch"
 STORED = ROOT / f"docs/runs/{PAGE}/training.json"
@@ -79,8 +80,8 @@ def test_the_reader_starts_stops_and_resets_by_keyboard_alone(visit):
     page.wait_for_timeout(300)
     assert len(lines(widget, "yours")[0]) <= count + 1, "it stopped"
     page.keyboard.press("Enter")
-    page.wait_for_timeout(300)
-    assert len(lines(widget, "yours")[0]) > count + 1, "it went on where it was"
+    assert len(lines(widget, "yours")[0]) >= count, "it goes on where it was"
+    wait_until(page, lambda: len(lines(widget, "yours")[0]) > count + 1)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     button(widget, "Start").wait_for()
@@ -98,8 +99,7 @@ def test_it_stops_when_the_page_is_left_and_is_there_again_on_return(visit, serv
         assert trainers(page) == 1
         page.click(".md-sidebar--primary a[href$='lstm/']")
         test_browser.arrive(page, server, "recurrent/lstm")
-        page.wait_for_timeout(200)
-        assert not trainers(page)
+        wait_until(page, lambda: not trainers(page))
         page.go_back()
         test_browser.arrive(page, server, PAGE)
         button(widget, "Start").wait_for()
@@ -166,10 +166,8 @@ def test_it_speaks_seldom_and_moves_nothing_below_it(visit):
     }""")
     button(widget, "Start").click()
     assert "begins" in widget.get_by_role("status").inner_text()
-    page.wait_for_timeout(4_000)
-    times = page.evaluate("said")
-    assert len(times) >= 2
-    assert min(np.diff(times)) > 1_000
+    page.wait_for_function("said.length >= 3")
+    assert min(np.diff(page.evaluate("said"))) > 1_000
     assert abs(widget.bounding_box()["height"] - height) < 1
 
 
@@ -187,6 +185,7 @@ def test_its_place_is_kept_before_it_is_built(browser, server, width):
         new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shift += entry.value)))
             .observe({ type: 'layout-shift' });
     }""")
+    wait_until(page, lambda: held)
     page.wait_for_timeout(600)
     held[0].continue_()
     page.locator("lstm-train form").wait_for()

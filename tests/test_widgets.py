@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from tests import downloads, test_browser
 from tests.conftest import PAGES
 from tests.lessons import ROOT
-from tests.test_browser import DESK, PHONE
+from tests.test_browser import DESK, PHONE, wait_until
 
 PAGE = "recurrent/lstm"
 visit, browser_type_launch_args = test_browser.visit, test_browser.browser_type_launch_args  # fixtures
@@ -309,7 +309,7 @@ def test_it_is_accessible_in_every_state(visit, width, scheme):
         lambda: field(explorer, "flag, number").fill(""),
     ):
         change()
-        page.wait_for_timeout(300)  # the colours of the drawing fade
+        test_browser.settle(page)
         assert Axe().run(page, context="lstm-cell").response["violations"] == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     for control in explorer.locator("button, input, select").all():
@@ -324,13 +324,14 @@ def test_its_place_is_kept_before_it_is_built(browser, server, width):
     held = []
     page.route("**/explorer.json", lambda route: held.append(route))
     page.goto(server + PAGES[PAGE], wait_until="load")
-    page.wait_for_timeout(1000)
+    page.locator(".arithmatex:not([data-rendered])").first.wait_for(state="detached")
     page.locator("lstm-cell").evaluate("e => scrollTo(0, scrollY + e.getBoundingClientRect().top - 300)")
     page.evaluate("""() => {
         window.shift = 0;
         new PerformanceObserver((list) => list.getEntries().forEach((entry) => (shift += entry.value)))
             .observe({ type: 'layout-shift' });
     }""")
+    wait_until(page, lambda: held)
     page.wait_for_timeout(600)
     before = page.locator("lstm-cell").bounding_box()["height"]
     held[0].continue_()
