@@ -159,6 +159,13 @@ share = p.numpy()
 assert np.allclose(jacobian, np.diag(share) - np.outer(share, share))
 assert np.allclose(summed, jacobian.sum(axis=0), atol=1e-6)
 assert abs(summed).max() < 1e-6
+
+with tf.GradientTape(persistent=True) as tape:
+    q = tf.stack([z[0] * z[1], z[2]])  # two outputs of three inputs
+print(tape.jacobian(q, z).numpy().tolist())
+print("tape.gradient:", tape.gradient(q, z).numpy())
+assert tape.jacobian(q, z).numpy().tolist() == [[2, 1, 0], [0, 0, 1]]
+assert tape.gradient(q, z).numpy().tolist() == [2, 1, 1]
 # --8<-- [end:jacobian]
 
 
@@ -178,6 +185,7 @@ ways = {
     "w does not occur": lambda w, c: c**2,
     "NumPy in between": outside,
     "whole numbers in between": whole,
+    "rounded": lambda w, c: tf.round(w) * c,
 }
 found = {}
 for name, function in ways.items():
@@ -195,7 +203,7 @@ for watch in (False, True):
 for name, gradient in found.items():
     print(f"{name:25}", None if gradient is None else gradient.numpy())
 nothing = [name for name, gradient in found.items() if gradient is None]
-assert len(nothing) == 4
+assert len(nothing) == 5
 assert found["w * c"] == 5
 assert found["a constant, watched"] == 2
 # --8<-- [end:none]

@@ -350,10 +350,13 @@ assert np.allclose(again, w)
 
 
 # --8<-- [start:starter-noise]
+rng = np.random.default_rng(0)
+
+
 @tf.function
 def noisy(x):
     """x with some noise."""
-    return x + np.random.default_rng(0).normal(size=3)
+    return x + rng.normal(size=3)
 
 
 x = tf.zeros(3, "float64")

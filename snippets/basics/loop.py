@@ -344,9 +344,8 @@ class Clipped(keras.Sequential):
         gradients = tape.gradient(loss, weights)
         gradients, norm = tf.clip_by_global_norm(gradients, 0.5)
         self.optimizer.apply(gradients, weights)
-        mean_loss, mean_norm = self.metrics
-        mean_loss.update_state(loss, sample_weight=tf.shape(x)[0])
-        mean_norm.update_state(norm)
+        self.metrics[0].update_state(loss, sample_weight=tf.shape(x)[0])
+        self.norm.update_state(norm)
         return self.get_metrics_result() | {"last": norm}
 
 
@@ -458,6 +457,7 @@ def two_rates(slow, fast):
     return step
 
 
+SGD = keras.optimizers.SGD
 before, single = start(seed=0), start(seed=0)
 train(single, two_rates(SGD(0.0), SGD(0.1)))
 print("LSTM moved:", apart(before.layers[0], single.layers[0]) > 0)

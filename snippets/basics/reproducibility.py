@@ -480,7 +480,8 @@ for _ in range(2):
 print("built after the seed:       ", losses[0] == losses[1])
 assert losses[0] == losses[1]
 
-start = model.get_weights()
+model = build()
+start = model.get_weights()  # initial ones
 for _ in range(2):
     keras.utils.set_random_seed(0)
     model.set_weights(start)

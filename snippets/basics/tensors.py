@@ -225,6 +225,7 @@ scaled = (x - mean) / std  # (8, 20, 3)
 print("means:", tf.reduce_mean(scaled, axis=(0, 1)).numpy().round(4) + 0.0)
 print("spreads:", tf.math.reduce_std(scaled, axis=(0, 1)).numpy().round(4))
 assert tf.reduce_max(abs(tf.reduce_mean(scaled, axis=(0, 1)))) < 1e-4
+assert np.allclose(tf.math.reduce_std(scaled, axis=(0, 1)), 1, atol=1e-4)
 # --8<-- [end:solution-scale]
 
 # --8<-- [start:starter-last]

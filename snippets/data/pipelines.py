@@ -626,4 +626,6 @@ print(len(pairs), "batches, starts", *where[:6], "…")
 assert np.array_equal(x, wanted[0][where])
 assert np.array_equal(y, wanted[1][where])
 assert sorted(where) == list(range(count))
+again = np.concatenate([x[:, 0] for x, _ in pairs])
+assert not np.array_equal(again, x[:, 0])  # another order in each epoch
 # --8<-- [end:solution-pairs]

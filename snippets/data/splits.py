@@ -131,7 +131,8 @@ overlaps = abs(chosen - test) < timesteps
 copied = (y[chosen] - y[test]) ** 2
 near, far = np.sqrt([copied[overlaps].mean(), copied[~overlaps].mean()])
 print(f"nearest copies from an overlapping window in {overlaps.mean():.0%}")
-print(f"error there {near:.2f}, elsewhere {far:.2f}")
+print(f"error there {near:.2f}, elsewhere {far:.2f}", end="; ")
+print(f"of the mean {rmse(mean, x, y, train, test):.2f}")
 assert neighbours.mean() > 0.9
 assert near < 0.3 * far
 assert np.array_equal(x[1, :-1], x[0, 1:])

@@ -467,7 +467,7 @@ print(np.array(to_signs(["__init__ init None none"]))[0])
 
 # --8<-- [start:solution-signs]
 def spaced(text):
-    """Put a space on both sides of every sign."""
+    """Put a space on both sides of every sign but _, which \\w includes."""
     return tf.strings.regex_replace(text, r"([^\w\s])", r" \1 ")
 
 

@@ -67,7 +67,7 @@ fig, axis = plt.subplots(figsize=(5.2, 3.6))
 for t in range(5):
     if t > 0:
         axis.text(t, 0, f"$x_{t}$", ha="center", va="center", fontsize=14)
-        axis.text(t, 2, f"$L_{t}$", ha="center", va="center", fontsize=14)
+        axis.text(t, 2, f"$\\ell_{t}$", ha="center", va="center", fontsize=14)
         for start, end in [((t, 0), (t, 1)), ((t, 1), (t, 2))]:
             arrow(start, end, HIDDEN, bend=0.15)
             arrow(end, start, BACK, "--", bend=0.15)
@@ -270,7 +270,7 @@ for number, (radius, marker) in enumerate(markers.items()):
 axis.axhline(1, linestyle=":", alpha=0.6)
 axis.text(1, 1.1, "no gradient at all")
 axis.set(xlabel="window length in steps", ylabel="relative error")
-axis.set_ylim(0.003, 2)
+axis.set_ylim(0.002, 2)
 axis.set_xticks(lengths, map(str, lengths), minor=False)
 axis.legend(title="radius", loc="center left", bbox_to_anchor=(1, 0.5))
 plt.show()
@@ -279,7 +279,7 @@ at_five = {
     radius: [errors[radius, seed][lengths.index(5)] for seed in range(5)]
     for radius in markers
 }
-assert min(at_five[1.0]) > 0.4  # half of the gradient is missing …
+assert min(at_five[1.0]) > 0.5  # half of the gradient is missing …
 assert max(at_five[0.5]) < 0.4  # … which a short memory does not need
 # --8<-- [end:memory-figure]
 
@@ -377,6 +377,7 @@ def judge(model):
     h = forward(x_test, *weights)[:, 1:]
     states, wanted = h[:, later].reshape(-1, 16), y_test[:, later].ravel()
     error = np.mean((states @ output[:, 0] + offset - wanted) ** 2)
+    states = np.pad(states, ((0, 0), (0, 1)), constant_values=1)  # an offset
     best, *_ = np.linalg.lstsq(states, wanted)
     return error, np.mean((states @ best - wanted) ** 2)
 
@@ -411,7 +412,7 @@ for name, runs in scores.items():
 too_short = [*own["window of  3"], *own["window of  6"]]
 long_enough = [*own["window of 10"], *own["window of 20"]]
 assert max(long_enough) < 0.03
-assert min(too_short) > 5 * max(long_enough)
+assert min(too_short + list(own["window of  1"])) > 5 * max(long_enough)
 assert min(too_short) > 1.5 * max(best["not trained"])
 for name in ("window of  3", "window of  6"):
     assert np.mean(best[name]) > 1.5 * np.mean(best["not trained"])

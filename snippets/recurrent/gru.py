@@ -238,6 +238,7 @@ for name, (layer, options) in fresh.items():
     print(f"{name:20} {one:7.2f} {ten:11.4f} {hundred:11.0e}")
 for name in ("SimpleRNN", "LSTM"):  # the fresh GRU forgets fastest
     assert reached["GRU"][100] < reached[name][100] < 1e-5
+assert reached["SimpleRNN"][100] < reached["LSTM"][100]
 assert reached["GRU, keep bias 5"][100] > 0.05
 # --8<-- [end:reach]
 
@@ -492,7 +493,7 @@ for name, (attempt, after) in attempts.items():
 *_, dbias = gru_backward(np.ones_like(h_keras), x, *weights)
 apart = np.split(abs(dbias[0] - dbias[1]), 3)
 apart = [block.max() / abs(dbias).max() for block in apart]
-print("gradients of the two rows differ, in the largest gradient, by")
+print("the two rows' gradients differ, as a share of the largest, by")
 for name, difference in zip("zrh", apart):
     print(f"  {name}: {difference:.2g}")
 assert apart[0] == apart[1] == 0 < 0.1 < apart[2]
@@ -546,9 +547,9 @@ for name, layer in timed.items():
 # --8<-- [end:speed]
 
 # --8<-- [start:starter-simple]
-layer = layers.GRU(3, return_sequences=True, dtype="float64")
+x = np.random.default_rng(0).normal(size=(8, 20, 4))
+layer = keras_gru(3, features=4)
 simple = layers.SimpleRNN(3, return_sequences=True, dtype="float64")
-layer.build((None, None, 4))
 simple.build((None, None, 4))
 for name, weight in zip(("kernel", "recurrent", "bias"), layer.get_weights()):
     print(f"{name:10} {weight.shape}")

@@ -51,8 +51,8 @@ print(f"o    = σ({a['o']:.2f}) = {o:.4f}")
 
 c_new = f * c + i * c_tilde
 h_new = o * np.tanh(c_new)
-print(f"c[t] = {f:.4f}·{c} + {i:.4f}·{c_tilde:.4f} = {c_new:.4f}")
-print(f"h[t] = {o:.4f}·tanh({c_new:.4f}) = {h_new:.4f}")
+print(f"c[t] = {f:.4f}·{c} + {i:.4f}·{c_tilde:.4f} = {c_new:.3f}")
+print(f"h[t] = {o:.4f}·tanh({c_new:.3f}) = {h_new:.3f}")
 assert 0.75 < f < 0.85  # about four fifths of the state are kept
 # --8<-- [end:by-hand]
 
@@ -298,7 +298,8 @@ for seed, model in enumerate(trained["LSTM(1)"]):
     means = []
     for gate in (f, i, abs(c_tilde), abs(i * c_tilde), o):
         means.append((gate[flagged].mean(), gate[~flagged].mean()))
-    print(f"{seed:4d}", *(f"{at:6.2f} {other:5.2f}" for at, other in means))
+    print(f"{seed:4d} {means[0][0]:6.3f} {means[0][1]:5.3f}", end=" ")
+    print(*(f"{at:6.2f} {other:5.2f}" for at, other in means[1:]))
     assert means[0][0] < 0.5 < 0.9 < means[0][1]  # kept: less than half, most
     assert means[3][0] > 4 * means[3][1]  # written: at a flag
     assert min(means[4]) > 0.7  # shown: always
@@ -441,7 +442,8 @@ print("the model was trained on 40 steps and runs on", prediction.shape[1])
 
 # --8<-- [start:solution-longer]
 ages = [10, 30, 100, 200, 399]
-print("steps since the flag", *(f"{step:7d}" for step in ages), "  half-life")
+print("steps since the flag", *(f"{step:7d}" for step in ages), end="")
+print("  half-life   mean")
 for seed, model in enumerate(trained["LSTM(1)"]):
     prediction = np.asarray(model(x_once))[..., 0]
     error = np.mean((prediction - y_once[:, None]) ** 2, axis=0)  # (400,)
@@ -452,12 +454,13 @@ for seed, model in enumerate(trained["LSTM(1)"]):
         *(f"{error[t]:7.4f}" for t in ages),
         end="",
     )
-    print(f"{half_life:10.0f}")
+    print(f"{half_life:11.0f}{prediction[:, 399].mean():7.2f}")
     assert error[10] < 0.02  # held …
     assert error[399] > 5 * error[30]  # … and slowly lost
     assert 10 < half_life < 2000
 
-print(f"always zero         {np.mean(y_once**2):8.4f}")
+print(f"always zero          {np.mean(y_once**2):7.4f}", end="")
+print(f"    mean of the values {y_once.mean():.2f}")
 # --8<-- [end:solution-longer]
 
 # --8<-- [start:starter-no-forget]

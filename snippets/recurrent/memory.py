@@ -316,6 +316,8 @@ assert at["SimpleRNN"][19] > 2 * at["LSTM (Keras)"][19]  # lag 20
 assert at["LSTM (Keras)"][19] > 20 * at["GRU"][19]
 assert at["LSTM (Keras)"][99] < 1e-5  # lag 100
 assert min(at["LSTM, b_f = 5"][99], at["LSTM, chrono"][99]) > 0.01
+for name in ("LSTM, b_f = 3", "LSTM, b_f = 5", "LSTM, chrono"):
+    assert (at[name][19:] > at["SimpleRNN"][19:]).all()
 # --8<-- [end:reach-verdict]
 
 # --8<-- [start:reach-figure]
@@ -448,10 +450,19 @@ assert min(more) < 0.5 < max(more)
 # --8<-- [end:recall-more]
 
 # --8<-- [start:thread]
-printed = np.array([0.3665247, 0.26928115, 0.1976515, 0.14535545])
-print("each step back keeps", (printed[1:] / printed[:-1]).round(3))
+printed = """
+0.3665247  0.26928115 0.1976515  0.14535545 0.10950759 0.08470534
+0.06685485 0.05372887 0.04372946 0.03605935 0.03003456 0.02522282
+0.0212584  0.0179563  0.01519926 0.01289501 0.01096781 0.00932435
+0.00791104 0.00670664"""
+derivative = np.array(printed.split(), float)
+step = derivative[1:] / derivative[:-1]
+print("each step keeps", step[:3].round(3), "… at last", step[-1].round(3))
 print(f"a gate with bias 1 keeps {sigmoid(1):.3f}")
-assert abs(printed[1:] / printed[:-1] - sigmoid(1)).max() < 0.01
+left = derivative[-1] / derivative[0], sigmoid(1) ** 19
+print("left after 19 steps: {:.4f}; by the gate alone {:.4f}".format(*left))
+assert abs(step[:3] - sigmoid(1)).max() < 0.01
+assert step[-5:].min() > step[:3].max() + 0.1
 # --8<-- [end:thread]
 
 # --8<-- [start:replaced]

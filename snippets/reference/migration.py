@@ -197,7 +197,8 @@ def new_model():
     return model
 
 
-repaired = new_model()
+with warnings.catch_warnings(action="error"):
+    repaired = new_model()
 repaired.fit(x[:1], np.zeros((1, 1)), batch_size=1, verbose=0)
 print("parameters", repaired.count_params())
 assert repaired.count_params() == 4 * (8 * (8 + 3) + 8) + 9
