@@ -415,6 +415,7 @@ def test_without_javascript_figure_and_table_stand_in_its_place(visit, width):
     page = visit(PAGE, width=width, java_script_enabled=False)
     assert page.locator("lstm-cell img").is_visible()
     assert page.locator("lstm-cell pre").inner_text().count("\n") >= 10
+    assert page.evaluate("document.documentElement.scrollWidth") <= width, "what is wider scrolls in its own box"
     assert page.locator("lstm-cell").bounding_box()["height"] < 1200, "no room is kept for what will not come"
 
 
