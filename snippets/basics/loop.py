@@ -355,6 +355,7 @@ class Clipped(keras.Sequential):
 middle = start(seed=0, kind=Clipped)
 middle.norm = keras.metrics.Mean(name="norm")
 fit(middle)
+assert middle.metrics[-1] is middle.norm
 history = {k: np.array(v) for k, v in middle.history.history.items()}
 for name in ("loss", "norm", "last"):
     print(f"{name:5}", history[name].round(3))

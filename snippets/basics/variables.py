@@ -151,6 +151,9 @@ limit = np.sqrt(6 / (100 + 100))
 w = np.asarray(keras.initializers.GlorotUniform(seed=0)((100, 100)))
 assert abs(w).max() <= limit
 assert abs(w.std() - limit / np.sqrt(3)) < 0.003
+lstm = np.asarray(keras.initializers.Orthogonal(seed=0)((100, 400)))
+assert np.allclose(lstm @ lstm.T, np.eye(100), atol=1e-5)
+assert np.linalg.norm(lstm[:, :100], 2) < 0.95  # the block of a single gate
 # --8<-- [end:initializers]
 
 
@@ -250,7 +253,7 @@ class Steps(layers.Layer):
             if keras_way:
                 factor = self.add_weight(shape=(), initializer="ones")
             else:
-                factor = tf.Variable(1.0)
+                factor = self.last = tf.Variable(1.0)
             self.factors.append(factor)
 
 

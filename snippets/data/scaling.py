@@ -149,13 +149,15 @@ print("error on the test part, passengers      least    most")
 for name, errors in results.items():
     print(f"{name:36}{min(errors):9.0f}{max(errors):8.0f}")
 
+beyond = {}  # how far the test part reaches beyond the training part
 for name, (center, unit) in (
     ("scaled by the training part", (mean, deviation)),
     ("scaled by everything", everything),
 ):
     reach = [(part.max() - center) / unit for part in (train, test)]
+    beyond[name] = reach[1] - reach[0]
     print(f"{name:28} up to {reach[0]:.1f} in training,", end=" ")
-    print(f"{reach[1]:.1f} in the test")
+    print(f"{reach[1]:.1f} in the test: {beyond[name]:.1f} beyond")
 
 persistence = results["persistence"][0]
 assert min(results["raw values"]) > 0.9 * rmse(0, y)
@@ -163,6 +165,8 @@ assert min(results["scaled by the training part"]) > 3 * persistence
 assert persistence < min(results["scaled by everything"])
 assert max(results["scaled by everything"]) < 3 * persistence
 assert x.min() > fit_x.max()  # the test part lies above all that was learnt
+by_training, by_all = beyond.values()
+assert by_training > 1.5 * by_all
 subtracted = results["last value subtracted"]
 assert max(subtracted) < persistence
 assert results["linear regression"][0] < 1.1 * min(subtracted)

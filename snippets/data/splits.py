@@ -132,9 +132,11 @@ copied = (y[chosen] - y[test]) ** 2
 near, far = np.sqrt([copied[overlaps].mean(), copied[~overlaps].mean()])
 print(f"nearest copies from an overlapping window in {overlaps.mean():.0%}")
 print(f"error there {near:.2f}, elsewhere {far:.2f}", end="; ")
-print(f"of the mean {rmse(mean, x, y, train, test):.2f}")
+of_mean = rmse(mean, x, y, train, test)
+print(f"of the mean {of_mean:.2f}")
 assert neighbours.mean() > 0.9
 assert near < 0.3 * far
+assert 0.75 < far / of_mean < 1.35
 assert np.array_equal(x[1, :-1], x[0, 1:])
 # --8<-- [end:why]
 

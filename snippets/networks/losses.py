@@ -174,6 +174,16 @@ assert by_z[-50.0][0] < -0.99
 assert by_z[-20.0][1] == by_z[-50.0][1] == 0
 assert by_z[-50.0][3] < -0.99  # Keras finds the logits behind its sigmoid
 assert abs(by_z[-5.0][2]) < 0.02
+
+
+@tf.function
+def without_in_a_graph(z):
+    p = tf.sigmoid(z)
+    loss = keras.losses.BinaryCrossentropy()(tf.ones_like(z), p)
+    return tf.gradients(loss, z)[0]
+
+
+assert without_in_a_graph(tf.constant([[-50.0]])) < -0.99
 # --8<-- [end:logits]
 
 

@@ -332,8 +332,9 @@ for name in ("nearest", "linear", "network"):
     assert mean[name][1] - mean[name][2] > 0.04  # new fonts are harder
 assert mean["network"][1] > mean["linear"][1] + 0.02
 assert mean["network"][2] > mean["linear"][2] + 0.02
-for test in (1, 2):  # new pictures, new fonts
-    assert abs(mean["network"][test] - mean["nearest"][test]) < 0.1
+ahead = mean["network"] - mean["nearest"]
+assert abs(ahead[1]) < 0.03  # on new pictures about equal
+assert 0 < ahead[2] < 0.1  # on new fonts a little ahead
 # --8<-- [end:verdict]
 
 # --8<-- [start:confusion]

@@ -231,8 +231,7 @@ for (name, seed), (before, after, error) in table.items():
 # --8<-- [start:trained-verdict]
 kept, errors = {name: [] for name in chosen}, {name: [] for name in chosen}
 for (name, _), (before, after, error) in table.items():
-    assert before[2] < 0.05 * before[0]  # at the start less at each step …
-    assert before[2] < 0.05
+    assert before[2] < 0.05  # at the start little comes back 39 steps …
     assert after[2] > 5 * before[2]  # … after training more
     kept[name].append(after[2])
     errors[name].append(error)
@@ -241,6 +240,8 @@ assert np.mean(kept["SimpleRNN(8)"]) < np.mean(kept["LSTM(1)"])
 assert min(errors["SimpleRNN(8)"]) > max(errors["LSTM(1)"])
 starts = [table["LSTM(1)", seed][0][2] for seed in range(4)]
 assert np.median(starts) < 1e-6
+near = [table["LSTM(1)", seed][0][0] for seed in range(4)]  # over one step
+assert np.median(near) > 1000 * np.median(starts)
 # --8<-- [end:trained-verdict]
 
 # --8<-- [start:explode]

@@ -261,6 +261,7 @@ plt.show()
 print(f"{'':7}{'forget gate':>20}{'input gate':>20}{'written, i·c̃':>21}")
 print("seed   " + 3 * f"   {'·':>5} {'(':>5} {')':>5}")
 usual = {question: [] for question in tasks}  # no star? One for each seed
+at_dots = []  # does the counter write at dots, against an opening bracket?
 for question, of_seeds in states.items():
     print(question)
     for seed, state in enumerate(of_seeds):
@@ -277,6 +278,8 @@ for question, of_seeds in states.items():
             assert not plain or (least > 0.8 and f[0] > 0.6)
         else:
             assert i[0] < i[1] - 0.2
+            at_dots.append(w[0] * w[1] < 0 and abs(w[0]) > 0.15)
+            assert not at_dots[-1] or f[1] < 0.85
         usual[question].append(plain)
         print(f"{seed:4d}   ", end="")
         for means in (f, i, w):
@@ -336,7 +339,8 @@ forget, input_, output = (whole[:, None] - part).T
 assert input_.min() > 0.08  # no counter can do without its input gate …
 assert forget.min() > 0.03  # … or its forget gate
 assert (input_ > output).all()
-assert (forget > input_).any()
+assert (forget > input_)[at_dots].all()
+assert sum(at_dots) >= 2
 # --8<-- [end:hold-verdict]
 
 # --8<-- [start:odd]

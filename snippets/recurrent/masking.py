@@ -78,6 +78,8 @@ for where in ("post", "pre"):
         assert (h[3:] == h[2]).all()  # the last real output, repeated
     else:
         assert (h[:2] == 0).all()  # the state before the first step
+    both = layers.Bidirectional(layer)(batch, mask=mask)
+    assert (np.asarray(both)[~mask] == 0).all()
 # --8<-- [end:steps]
 
 

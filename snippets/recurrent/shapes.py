@@ -145,6 +145,7 @@ assert apart(one_epoch, once) < 1e-5
 assert apart(two_epochs, twice) < 1e-5
 assert apart(predicted, twice) < 1e-5
 assert apart(once, twice) > 0.005
+assert not hasattr(model, "reset_state")  # the layers have it
 # --8<-- [end:fit]
 
 
