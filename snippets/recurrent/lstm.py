@@ -241,7 +241,9 @@ def train(layer, units, learning_rate, seed):
             layers.Dense(1),
         ]
     )
-    model.compile(keras.optimizers.Adam(learning_rate), "mse")
+    # Eight batches for each call from Python: faster, the same numbers.
+    fast = {"steps_per_execution": 8}
+    model.compile(keras.optimizers.Adam(learning_rate), "mse", **fast)
     model.fit(x_train, y_train, batch_size=64, epochs=15, verbose=0)
     return model, model.evaluate(x_test, y_test, verbose=0)
 
